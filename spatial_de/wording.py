@@ -1,0 +1,57 @@
+"""Words that errors, warnings and summaries share: lists that stay short, names that were misspelt."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from spatial_de.errors import OptionError
+
+
+def name_some(items: Iterable[object], limit: int = 5) -> str:
+    """The first few items, quoted where they are text, and the number of the others.
+
+    Examples
+    --------
+    >>> name_some(["BJ", "TJ", "HE"], limit=2)
+    "'BJ', 'TJ' and 1 more"
+    """
+    found = list(items)
+    shown = ", ".join(_plain(item) for item in found[:limit])
+    rest = len(found) - limit
+    return f"{shown} and {rest} more" if rest > 0 else shown
+
+
+def did_you_mean(name: object, options: Iterable[object]) -> str:
+    """``" Did you mean 'digital'?"`` for a misspelt name, or an empty string.
+
+    Examples
+    --------
+    >>> did_you_mean("digitl", ["digital", "gdp"])
+    " Did you mean 'digital'?"
+    """
+    near = difflib.get_close_matches(str(name), [str(option) for option in options], n=1, cutoff=0.6)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def check_option(value: object, allowed: Iterable[object], name: str) -> None:
+    """Raise `OptionError` unless `value` is one of `allowed`, naming the nearest one."""
+    options = list(allowed)
+    if value not in options:
+        raise OptionError(
+            f"{name}={value!r} is not available: use one of {name_some(options, 20)}."
+            f"{did_you_mean(value, options)}"
+        )
+
+
+def plural(count: int, noun: str, nouns: str | None = None) -> str:
+    """``"1 unit"``, ``"3 units"``."""
+    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
+
+
+def _plain(item: object) -> str:
+    """A label as a person would write it: no ``np.str_('BJ')``."""
+    if isinstance(item, tuple):
+        return "(" + ", ".join(_plain(part) for part in item) + ")"
+    value = item.item() if hasattr(item, "item") else item
+    return repr(value)
