@@ -1,0 +1,406 @@
+"""`SpatialWeights`: an immutable, labelled, sparse weights matrix that knows where it came from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from spatial_de.errors import WeightsError
+from spatial_de.weights.labels import as_index, match_labels
+from spatial_de.weights.normalisation import Normalization, normalise
+from spatial_de.wording import check_option, name_some, plural
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+IslandTreatment = Literal["error", "nearest", "keep"]
+_PandasT = TypeVar("_PandasT", pd.Series, pd.DataFrame)
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a weights matrix came from.
+
+    Attributes
+    ----------
+    rule
+        How links were made, e.g. ``"queen contiguity of order 1"``.
+    crs
+        Coordinate system of the geometry used, or None.
+    islands
+        How units without neighbours were treated, in words.
+    notes
+        Anything else worth knowing: links added, vertices snapped, warnings.
+    """
+
+    rule: str
+    crs: str | None = None
+    islands: str = "none found"
+    notes: tuple[str, ...] = ()
+
+    def with_note(self, note: str) -> Provenance:
+        """Provenance with one more note."""
+        return replace(self, notes=(*self.notes, note))
+
+
+class SpatialWeights:
+    """Spatial weights between labelled units.
+
+    Immutable: every method that changes something returns a new object, and the arrays are read-only.
+
+    Parameters
+    ----------
+    matrix
+        Square matrix of raw weights, shape (n, n), row = focal unit, column = neighbour. Dense or sparse.
+        The diagonal must be zero, the values finite; negative values only with ``allow_negative=True``.
+    ids
+        Labels of the n units, in the order of rows and columns; unique, without missing values.
+    provenance
+        Where the weights came from.
+    normalization
+        ``"none"`` (as given), ``"row"`` (rows add up to one; rows of islands stay zero), ``"spectral"``
+        (divided by the largest absolute eigenvalue), ``"minmax"`` (divided by the smaller of the largest row
+        sum and the largest column sum; Kelejian and Prucha 2010).
+    allow_negative
+        Accept negative weights.
+
+    Raises
+    ------
+    WeightsError
+        Not square, wrong size, duplicated or missing labels, non-zero diagonal, weights that are not finite
+        or negative: the units are named.
+
+    References
+    ----------
+    Kelejian, H. H. and Prucha, I. R. (2010). Specification and estimation of spatial autoregressive models
+    with autoregressive and heteroskedastic disturbances. *Journal of Econometrics* 157, 53-67.
+
+    Examples
+    --------
+    >>> w = SpatialWeights([[0, 1, 1], [1, 0, 0], [1, 0, 0]], ["a", "b", "c"], normalization="row")
+    >>> w.to_dense().loc["a", "b"]
+    np.float64(0.5)
+    """
+
+    def __init__(
+        self,
+        matrix: Any,
+        ids: Iterable[Any],
+        *,
+        provenance: Provenance | None = None,
+        normalization: Normalization = "none",
+        allow_negative: bool = False,
+    ) -> None:
+        check_option(normalization, ("none", "row", "spectral", "minmax"), "normalize")
+        self._ids = as_index(ids, what="weights")
+        self._raw = _freeze(_as_csr(matrix))
+        _check_matrix(self._raw, self._ids, allow_negative=allow_negative)
+        self._normalization: Normalization = normalization
+        self._allow_negative = allow_negative
+        self._provenance = provenance or Provenance(rule="matrix given by the user")
+
+    @property
+    def ids(self) -> pd.Index[Any]:
+        """Labels of the units, in row order."""
+        return self._ids
+
+    @property
+    def n(self) -> int:
+        """Number of units."""
+        return len(self._ids)
+
+    @property
+    def raw(self) -> sparse.csr_array:
+        """Weights before normalisation, shape (n, n), read-only."""
+        return self._raw
+
+    @cached_property
+    def sparse(self) -> sparse.csr_array:
+        """Weights after normalisation, shape (n, n), read-only."""
+        if self._normalization == "none":
+            return self._raw
+        return _freeze(normalise(self._raw, self._normalization))
+
+    @property
+    def normalization(self) -> Normalization:
+        """Name of the normalisation."""
+        return self._normalization
+
+    @property
+    def provenance(self) -> Provenance:
+        """Where the weights came from."""
+        return self._provenance
+
+    @property
+    def n_links(self) -> int:
+        """Number of non-zero weights."""
+        return int(self._raw.nnz)
+
+    @cached_property
+    def islands(self) -> pd.Index[Any]:
+        """Units whose row holds no weight: they have no neighbours."""
+        alone: pd.Index[Any] = self._ids[np.diff(self._raw.indptr) == 0]
+        return alone
+
+    @cached_property
+    def is_row_stochastic(self) -> bool:
+        """Whether every row adds up to one (so that there are no islands)."""
+        return bool(np.allclose(self.sparse.sum(axis=1), 1.0, rtol=0.0, atol=1e-12))
+
+    @cached_property
+    def is_symmetric(self) -> bool:
+        """Whether the raw weights are symmetric."""
+        gap = abs(self._raw - self._raw.T)
+        return bool(gap.nnz == 0 or gap.max() <= 1e-12 * abs(self._raw).max())
+
+    @cached_property
+    def component_labels(self) -> NDArray[np.int_]:
+        """Number of the (weakly) connected component of each unit, shape (n,)."""
+        labels: NDArray[np.int_] = sparse.csgraph.connected_components(self._raw, directed=True)[1]
+        return labels
+
+    @property
+    def n_components(self) -> int:
+        """Number of (weakly) connected components."""
+        return int(self.component_labels.max()) + 1
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of labels and normalised weights: the same for the same weights in the same order."""
+        digest = hashlib.sha256()
+        digest.update(repr([_plain(i) for i in self._ids]).encode())
+        for part in (self.sparse.indptr, self.sparse.indices):
+            digest.update(np.asarray(part, dtype=np.int64).tobytes())
+        digest.update(self.sparse.data.tobytes())
+        return digest.hexdigest()
+
+    def normalized(self, kind: Normalization) -> SpatialWeights:
+        """The same links under another normalisation, computed from the raw weights."""
+        return self._copy(normalization=kind)
+
+    def reorder(self, ids: Iterable[Any]) -> SpatialWeights:
+        """The same weights with units in the order of `ids`.
+
+        Raises
+        ------
+        AlignmentError
+            `ids` are not exactly the units of the weights: the missing and the extra ones are named.
+        """
+        target = as_index(ids, what="the requested order")
+        if target.equals(self._ids) and target.dtype == self._ids.dtype:
+            return self
+        order = match_labels(self._ids, target, left="weights", right="the requested order")
+        return self._copy(matrix=self._raw[order][:, order], ids=self._ids[order])
+
+    def subset(self, ids: Iterable[Any]) -> SpatialWeights:
+        """Weights between some of the units only, normalised anew.
+
+        Units whose neighbours are all left out become islands, which the provenance names.
+        """
+        target = as_index(ids, what="the requested units")
+        order = self._ids.get_indexer(target)
+        if (order < 0).any():
+            raise WeightsError(
+                f"The weights have no {plural(int((order < 0).sum()), 'unit')} {name_some(target[order < 0])}: "
+                "ask for units that are in w.ids."
+            )
+        part = self._copy(matrix=self._raw[order][:, order], ids=self._ids[order])
+        note = f"subset: {part.n} of {self.n} units kept"
+        new_islands = part.islands.difference(self.islands)
+        if len(new_islands):
+            note += f"; without neighbours now: {name_some(new_islands)}"
+        return part._copy(provenance=self._provenance.with_note(note))  # noqa: SLF001
+
+    def lag(self, x: _PandasT) -> _PandasT:
+        """Spatial lag ``W x`` by label.
+
+        Parameters
+        ----------
+        x
+            Series or DataFrame indexed by unit id, any order, n rows.
+
+        Returns
+        -------
+        Series or DataFrame
+            Lagged values in the order of `x`.
+        """
+        order = match_labels(as_index(x.index, what="the variable"), self._ids, left="the variable", right="weights")
+        lagged = self.sparse @ x.to_numpy(dtype=np.float64)[order]
+        values = np.empty_like(lagged)
+        values[order] = lagged
+        if isinstance(x, pd.DataFrame):
+            return pd.DataFrame(values, index=x.index, columns=x.columns)
+        return pd.Series(values, index=x.index, name=x.name)
+
+    def neighbors(self, unit: Any) -> pd.Series:
+        """Weights of one unit's neighbours, indexed by their labels."""
+        position = self._ids.get_loc(unit)
+        row = self.sparse[[position]].tocoo()
+        return pd.Series(row.data, index=self._ids[row.coords[1]], name=unit)
+
+    def to_dense(self) -> pd.DataFrame:
+        """Weights as a labelled square table, shape (n, n)."""
+        return pd.DataFrame(self.sparse.toarray(), index=self._ids, columns=self._ids)
+
+    def to_edges(self) -> pd.DataFrame:
+        """Weights as a table with columns focal, neighbor, weight, one row per link."""
+        links = self.sparse.tocoo()
+        row, column = links.coords
+        return pd.DataFrame({"focal": self._ids[row], "neighbor": self._ids[column], "weight": links.data})
+
+    def to_graph(self) -> Any:
+        """The weights as a `libpysal.graph.Graph`."""
+        from libpysal.graph import Graph
+
+        return Graph.from_sparse(self.sparse, ids=self._ids.tolist())
+
+    def to_w(self) -> Any:
+        """The weights as a `libpysal.weights.W`."""
+        from libpysal.weights import W
+
+        neighbors, weights = {}, {}
+        for unit, start, stop in zip(self._ids.tolist(), self.sparse.indptr[:-1], self.sparse.indptr[1:], strict=True):
+            neighbors[unit] = self._ids[self.sparse.indices[start:stop]].tolist()
+            weights[unit] = self.sparse.data[start:stop].tolist()
+        return W(neighbors, weights, id_order=self._ids.tolist(), silence_warnings=True)
+
+    def describe(self) -> pd.Series:
+        """Links, neighbours per unit, islands, components, symmetry: what to check before using weights."""
+        counts = np.diff(self._raw.indptr)
+        return pd.Series(
+            {
+                "units": self.n,
+                "links": self.n_links,
+                "density_percent": 100.0 * self.n_links / self.n**2,
+                "neighbors_min": int(counts.min()),
+                "neighbors_mean": float(counts.mean()),
+                "neighbors_max": int(counts.max()),
+                "islands": len(self.islands),
+                "components": self.n_components,
+                "symmetric_links": self.is_symmetric,
+                "row_stochastic": self.is_row_stochastic,
+                "normalization": self._normalization,
+            },
+            name=self._provenance.rule,
+            dtype=object,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything needed to rebuild the weights, in plain Python types."""
+        links = self._raw.tocoo()
+        row, column = links.coords
+        return {
+            "ids": self._ids.tolist(),
+            "row": row.tolist(),
+            "column": column.tolist(),
+            "weight": links.data.tolist(),
+            "normalization": self._normalization,
+            "allow_negative": self._allow_negative,
+            "provenance": asdict(self._provenance),
+        }
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> SpatialWeights:
+        """Rebuild weights from `to_dict`."""
+        n = len(content["ids"])
+        matrix = sparse.coo_array((content["weight"], (content["row"], content["column"])), shape=(n, n))
+        stored = content["provenance"]
+        return cls(
+            matrix,
+            content["ids"],
+            provenance=Provenance(stored["rule"], stored["crs"], stored["islands"], tuple(stored["notes"])),
+            normalization=content["normalization"],
+            allow_negative=content["allow_negative"],
+        )
+
+    def __eq__(self, other: object) -> bool:
+        """Same labels in the same order, same normalised weights."""
+        return isinstance(other, SpatialWeights) and self.fingerprint == other.fingerprint
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __repr__(self) -> str:
+        source = self._provenance
+        lines = [
+            f"SpatialWeights: {source.rule}",
+            f"  units          {self.n:,} ({name_some(self._ids, 3)})",
+            f"  links          {self.n_links:,} (mean {self.n_links / max(self.n, 1):.2f} per unit)",
+            f"  normalisation  {self._normalization}",
+            f"  CRS            {source.crs or 'not applicable'}",
+            f"  islands        {source.islands}"
+            + (f"; without neighbours: {name_some(self.islands)}" if len(self.islands) else ""),
+        ]
+        lines += [f"  note           {note}" for note in source.notes]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return self.describe().to_frame().to_html()
+
+    def _copy(self, **changes: Any) -> SpatialWeights:
+        settings = {
+            "matrix": self._raw,
+            "ids": self._ids,
+            "provenance": self._provenance,
+            "normalization": self._normalization,
+            "allow_negative": self._allow_negative,
+        } | changes
+        return SpatialWeights(settings.pop("matrix"), settings.pop("ids"), **settings)
+
+
+def _as_csr(matrix: Any) -> sparse.csr_array:
+    """A canonical float64 copy: duplicates summed, zeros gone, columns sorted."""
+    try:
+        found = sparse.csr_array(matrix, dtype=np.float64, copy=True)
+    except (TypeError, ValueError) as error:
+        raise WeightsError(f"The weights cannot be read as a matrix of numbers: {error}.") from error
+    found.sum_duplicates()
+    found.eliminate_zeros()
+    found.sort_indices()
+    return found
+
+
+def _freeze(matrix: sparse.csr_array) -> sparse.csr_array:
+    for part in (matrix.data, matrix.indices, matrix.indptr):
+        part.flags.writeable = False
+    return matrix
+
+
+def _check_matrix(matrix: sparse.csr_array, ids: pd.Index[Any], *, allow_negative: bool) -> None:
+    rows, columns = matrix.shape
+    if rows != columns:
+        raise WeightsError(f"The weights matrix is not square: {rows} rows, {columns} columns.")
+    if rows != len(ids):
+        raise WeightsError(f"The weights matrix has {rows} rows but there are {len(ids)} labels.")
+    if rows == 0:
+        raise WeightsError("The weights matrix is empty: it needs at least two units.")
+    own = matrix.diagonal() != 0
+    if own.any():
+        raise WeightsError(
+            f"A unit is its own neighbour: non-zero diagonal for {name_some(ids[own])}. Set the diagonal to zero."
+        )
+    links = matrix.tocoo()
+    row, column = links.coords
+    pairs = pd.MultiIndex.from_arrays([ids[row], ids[column]])
+    _refuse_links(~np.isfinite(links.data), pairs, "are not finite numbers (NaN or inf)")
+    if not allow_negative:
+        _refuse_links(links.data < 0, pairs, "are negative; pass allow_negative=True if that is meant")
+
+
+def _refuse_links(bad: NDArray[np.bool_], links: pd.MultiIndex, why: str) -> None:
+    if bad.any():
+        raise WeightsError(f"{plural(int(bad.sum()), 'weight')} (focal, neighbour) {why}: {name_some(links[bad])}.")
+
+
+def _plain(label: Any) -> Any:
+    return label.item() if hasattr(label, "item") else label

@@ -1,0 +1,111 @@
+"""Labels decide: how two labelled things meet. Positions are never compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from spatial_de.errors import AlignmentError
+from spatial_de.wording import name_some, plural
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def as_index(ids: Iterable[Any], *, what: str) -> pd.Index[Any]:
+    """Labels as an index: unique, none missing.
+
+    Raises
+    ------
+    AlignmentError
+        Labels are missing or duplicated; they are named.
+    """
+    index = ids if isinstance(ids, pd.Index) else pd.Index(list(ids))
+    if isinstance(index, pd.MultiIndex):
+        raise AlignmentError(f"{what.capitalize()}: one label per unit is needed, found pairs such as {index[0]!r}.")
+    missing = np.asarray(index.isna())
+    if missing.any():
+        raise AlignmentError(
+            f"{what.capitalize()}: {plural(int(missing.sum()), 'label')} missing (position "
+            f"{name_some(np.flatnonzero(missing).tolist())}). Give every unit a label."
+        )
+    if not index.is_unique:
+        twice = index[index.duplicated()].unique()
+        raise AlignmentError(
+            f"{what.capitalize()}: {plural(len(twice), 'label')} occur more than once: {name_some(twice)}. "
+            "Every unit may occur only once."
+        )
+    return index
+
+
+def match_labels(have: pd.Index[Any], want: pd.Index[Any], *, left: str, right: str) -> NDArray[np.intp]:
+    """Positions in `have` of the labels `want`; both must hold exactly the same labels.
+
+    Parameters
+    ----------
+    have, want
+        Unique labels.
+    left, right
+        What the two are called in the message, e.g. ``"weights"`` and ``"data"``.
+
+    Returns
+    -------
+    array of int, shape (n,)
+        ``have[result]`` equals `want`.
+
+    Raises
+    ------
+    AlignmentError
+        Labels of one side are missing on the other, or the two sides write them differently
+        (text against numbers): the first ones are named, the others counted, and the fix is given.
+    """
+    positions: NDArray[np.intp] = have.get_indexer(want)
+    only_right = want[positions < 0]
+    only_left = have[~have.isin(want)]
+    if not len(only_right) and not len(only_left):
+        return positions
+    advice = _same_but_written_differently(have, want, left=left, right=right)
+    if advice:
+        raise AlignmentError(advice)
+    parts = []
+    if len(only_right):
+        parts.append(f"{plural(len(only_right), 'unit')} of {right} not in {left}: {name_some(only_right)}")
+    if len(only_left):
+        parts.append(f"{plural(len(only_left), 'unit')} of {left} not in {right}: {name_some(only_left)}")
+    raise AlignmentError(
+        f"The units of {left} and {right} are not the same; " + "; ".join(parts) + ". "
+        "Drop or add units explicitly (w.subset(ids), panel.select(units=...)) so that both hold the same ones."
+    )
+
+
+def _same_but_written_differently(have: pd.Index[Any], want: pd.Index[Any], *, left: str, right: str) -> str:
+    """The message for ids such as "110000", 110000 and 110000.0, or an empty string."""
+    left_kind, right_kind = _kind(have), _kind(want)
+    if left_kind == right_kind:
+        return ""
+    plain_left, plain_right = _canonical(have), _canonical(want)
+    shared = len(plain_left & plain_right)
+    if shared < 0.5 * max(min(len(plain_left), len(plain_right)), 1):
+        return ""
+    cast = "str" if left_kind == "text" else "int"
+    return (
+        f"The units of {left} are {left_kind} (such as {_show(have[0])}), those of {right} are {right_kind} "
+        f"(such as {_show(want[0])}): {shared} of them would match if both were written the same way. Labels are "
+        f"compared as given; convert one side, e.g. ids.astype({cast}) for {right}."
+    )
+
+
+def _kind(index: pd.Index[Any]) -> str:
+    kind = index.inferred_type
+    return {"string": "text", "integer": "integers", "floating": "decimal numbers"}.get(kind, kind)
+
+
+def _canonical(index: pd.Index[Any]) -> set[str]:
+    return {str(int(i)) if isinstance(i, float) and i.is_integer() else str(i).strip() for i in index.tolist()}
+
+
+def _show(label: Any) -> str:
+    return repr(label.item() if hasattr(label, "item") else label)

@@ -1,0 +1,75 @@
+"""Normalisations of a weights matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+from scipy import sparse
+
+from spatial_de.errors import WeightsError
+
+Normalization = Literal["none", "row", "spectral", "minmax"]
+
+_DENSE_LIMIT = 500  # below, dense eigenvalues are exact and quick; above, Arnoldi iterations
+
+
+def normalise(matrix: sparse.csr_array, kind: Normalization) -> sparse.csr_array:
+    """Normalised copy of `matrix`, shape (n, n).
+
+    References
+    ----------
+    Kelejian, H. H. and Prucha, I. R. (2010). *Journal of Econometrics* 157, 53-67, section 2.2.
+    """
+    return _METHODS[kind](matrix)
+
+
+def _as_given(matrix: sparse.csr_array) -> sparse.csr_array:
+    return matrix
+
+
+def _row(matrix: sparse.csr_array) -> sparse.csr_array:
+    totals = matrix.sum(axis=1)
+    degenerate = (totals == 0) & (np.diff(matrix.indptr) > 0)
+    if degenerate.any():
+        raise WeightsError(
+            f"Row normalisation is impossible: the weights of {int(degenerate.sum())} rows add up to zero "
+            f"(first row number {int(np.flatnonzero(degenerate)[0])}). Use normalize='spectral' or 'none'."
+        )
+    counts = np.diff(matrix.indptr)
+    return sparse.csr_array(
+        (matrix.data / np.repeat(totals, counts), matrix.indices.copy(), matrix.indptr.copy()),
+        shape=matrix.shape,
+    )
+
+
+def _spectral(matrix: sparse.csr_array) -> sparse.csr_array:
+    return matrix / _positive(_spectral_radius(matrix))
+
+
+def _minmax(matrix: sparse.csr_array) -> sparse.csr_array:
+    size = abs(matrix)
+    return matrix / _positive(min(size.sum(axis=1).max(), size.sum(axis=0).max()))
+
+
+def _spectral_radius(matrix: sparse.csr_array) -> float:
+    if matrix.shape[0] <= _DENSE_LIMIT:
+        return float(np.abs(np.linalg.eigvals(matrix.toarray())).max())
+    start = np.ones(matrix.shape[0])
+    largest = sparse.linalg.eigs(matrix, k=1, which="LM", v0=start, return_eigenvectors=False, tol=1e-14)
+    return float(np.abs(largest[0]))
+
+
+def _positive(scale: float) -> float:
+    if not scale > 0:
+        raise WeightsError("The weights cannot be normalised: there are no links.")
+    return scale
+
+
+_METHODS: dict[str, Callable[[sparse.csr_array], sparse.csr_array]] = {
+    "none": _as_given,
+    "row": _row,
+    "spectral": _spectral,
+    "minmax": _minmax,
+}
