@@ -1,0 +1,67 @@
+"""Spatial econometrics from boundaries to the spillover table.
+
+Everything public hangs here and is loaded when first used, so that importing the package stays fast::
+
+    import spatial_de as sde
+
+    panel = sde.datasets.load_china_panel()
+    w = sde.weights.contiguity(sde.datasets.load_provinces(), islands="nearest")
+    fit = sde.fit("ln_gap ~ digital + ln_gdp_pc", panel, w, model="sdm")
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from spatial_de import autocorrelation, boundaries, datasets, errors, index, maps, tables, weights
+    from spatial_de.autocorrelation import local_moran, moran
+    from spatial_de.diagnostics import specification_tests
+    from spatial_de.fitting import fit
+    from spatial_de.index import composite_index
+    from spatial_de.panel import Panel
+    from spatial_de.results import Results
+
+__version__ = "0.1.0"
+
+_ROOMS = ("autocorrelation", "boundaries", "datasets", "errors", "index", "maps", "tables", "weights")
+_NAMES = {
+    "Panel": "spatial_de.panel",
+    "Results": "spatial_de.results",
+    "composite_index": "spatial_de.index",
+    "fit": "spatial_de.fitting",
+    "local_moran": "spatial_de.autocorrelation",
+    "moran": "spatial_de.autocorrelation",
+    "specification_tests": "spatial_de.diagnostics",
+}
+
+__all__ = [
+    "Panel",
+    "Results",
+    "autocorrelation",
+    "boundaries",
+    "composite_index",
+    "datasets",
+    "errors",
+    "fit",
+    "index",
+    "local_moran",
+    "maps",
+    "moran",
+    "specification_tests",
+    "tables",
+    "weights",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module(f"spatial_de.{name}")
+    if name in _NAMES:
+        return getattr(importlib.import_module(_NAMES[name]), name)
+    raise AttributeError(f"module 'spatial_de' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,151 @@
+"""Checks of panel data: each refuses with the units, times and columns named."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from spatial_de.errors import DataError, DataWarning, PanelError
+from spatial_de.wording import did_you_mean, name_some, plural
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def check_columns(df: pd.DataFrame, unit: str, time: str) -> None:
+    """Refuse duplicated column names and a missing unit or time column."""
+    if not df.columns.is_unique:
+        twice = df.columns[df.columns.duplicated()].unique()
+        raise PanelError(f"Columns occur more than once: {name_some(twice)}. Rename or drop them.")
+    for name in (unit, time):
+        if name not in df.columns:
+            raise PanelError(f"There is no column {name!r}.{did_you_mean(name, df.columns)}")
+    if df.empty:
+        raise PanelError("The data hold no rows.")
+
+
+def check_keys(df: pd.DataFrame, unit: str, time: str) -> None:
+    """Refuse missing labels, labels of mixed type, times that are not integers or text."""
+    for name in (unit, time):
+        holes = np.flatnonzero(df[name].isna())
+        if len(holes):
+            raise PanelError(
+                f"Column {name!r} is missing in {plural(len(holes), 'row')} (row {name_some(holes.tolist())})."
+            )
+    kinds = {type(label).__name__ for label in df[unit].tolist()}
+    if len(kinds) > 1:
+        raise PanelError(
+            f"Column {unit!r} mixes {name_some(sorted(kinds))}: 110000 and '110000' would be different units. "
+            f"Convert it to one type, e.g. df[{unit!r}] = df[{unit!r}].astype(str)."
+        )
+    _check_times(df[time], time)
+
+
+def _check_times(times: pd.Series, name: str) -> None:
+    if pd.api.types.is_integer_dtype(times.dtype):
+        return
+    if pd.api.types.is_datetime64_any_dtype(times.dtype):
+        raise PanelError(f"Column {name!r} holds dates: use the year, df[{name!r}] = df[{name!r}].dt.year.")
+    if pd.api.types.is_float_dtype(times.dtype):
+        raise PanelError(
+            f"Column {name!r} holds decimal numbers such as {times.iloc[0]!r}: "
+            f"use integers, df[{name!r}] = df[{name!r}].astype(int)."
+        )
+    kinds = {type(label).__name__ for label in times.tolist()}
+    if len(kinds) > 1:
+        raise PanelError(f"Column {name!r} mixes {name_some(sorted(kinds))}: convert it to one type.")
+    if kinds == {"str"} and times.str.fullmatch(r"\s*\d+\s*").all():
+        raise PanelError(
+            f"Column {name!r} holds numbers as text such as {times.iloc[0]!r}: "
+            f"use integers, df[{name!r}] = df[{name!r}].astype(int)."
+        )
+
+
+def check_unique_keys(df: pd.DataFrame, unit: str, time: str) -> None:
+    """Refuse two rows for the same unit and time."""
+    twice = df.duplicated([unit, time], keep="first")
+    if twice.any():
+        pairs = list(df.loc[twice, [unit, time]].itertuples(index=False, name=None))
+        raise PanelError(
+            f"{plural(len(pairs), 'row')} repeat a ({unit}, {time}) that is already there: {name_some(pairs)}. "
+            "Every unit may occur once per time."
+        )
+
+
+def check_no_infinity(frame: pd.DataFrame) -> None:
+    """Refuse infinite numbers in any column."""
+    numbers = frame.select_dtypes("number")
+    bad = np.isinf(numbers.to_numpy(dtype=np.float64, na_value=np.nan))
+    if bad.any():
+        _refuse_cells(bad, numbers, "infinite")
+
+
+def check_complete(index: pd.Index[Any], units: pd.Index[Any], times: pd.Index[Any]) -> None:
+    """Refuse a panel in which some unit lacks some time."""
+    if len(index) == len(units) * len(times):
+        return
+    grid = pd.MultiIndex.from_product([units, times])
+    absent = grid[~grid.isin(index)]
+    raise PanelError(
+        f"The panel is not balanced: {plural(len(absent), 'row')} of {len(grid)} missing, {name_some(absent)}. "
+        "Add them, or build Panel(..., unbalanced=True) and call .balance(), which reports what it drops."
+    )
+
+
+def warn_of_time_gaps(times: pd.Index[Any]) -> None:
+    """Warn when integer times are not evenly spaced."""
+    if not pd.api.types.is_integer_dtype(times.dtype) or len(times) < 3:
+        return
+    steps = np.diff(times.to_numpy())
+    usual = int(np.median(steps))
+    after = times[1:][steps != usual]
+    if len(after):
+        warnings.warn(
+            f"The times are not evenly spaced: the step before {name_some(after)} is not {usual}.",
+            DataWarning,
+            stacklevel=4,
+        )
+
+
+def numeric_values(frame: pd.DataFrame) -> NDArray[np.float64]:
+    """Columns as float64, shape (rows, k); text, missing and infinite values are refused by name."""
+    for column in frame.columns:
+        series = frame[column]
+        if pd.api.types.is_bool_dtype(series.dtype):
+            raise DataError(f"Variable {column!r} is true/false: write 0 and 1, e.g. df[{column!r}].astype(int).")
+        if not pd.api.types.is_numeric_dtype(series.dtype):
+            raise DataError(_text_message(series))
+    values = frame.to_numpy(dtype=np.float64, na_value=np.nan)
+    for bad, what in ((np.isnan(values), "missing"), (np.isinf(values), "infinite")):
+        if bad.any():
+            _refuse_cells(bad, frame, what)
+    return values
+
+
+def _text_message(series: pd.Series) -> str:
+    as_numbers = pd.to_numeric(series, errors="coerce")
+    odd = series[as_numbers.isna() & series.notna()]
+    if len(odd):
+        cells = [f"{value!r} at {_place(where)}" for where, value in list(odd.items())[:3]]
+        more = f" and {len(odd) - 3} more" if len(odd) > 3 else ""
+        return f"Variable {series.name!r} holds text where numbers are needed: {', '.join(cells)}{more}."
+    return (
+        f"Variable {series.name!r} holds numbers written as text: convert it, "
+        f"df[{series.name!r}] = pd.to_numeric(df[{series.name!r}])."
+    )
+
+
+def _refuse_cells(bad: NDArray[np.bool_], frame: pd.DataFrame, what: str) -> None:
+    rows, columns = np.nonzero(bad)
+    cells = [f"{frame.columns[c]} at {_place(frame.index[r])}" for r, c in zip(rows[:5], columns[:5], strict=True)]
+    more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
+    advice = "Complete them, drop the units or times explicitly, or leave the variable out."
+    raise DataError(f"{plural(len(rows), 'value')} {what}: {', '.join(cells)}{more}. {advice}")
+
+
+def _place(label: object) -> str:
+    parts = label if isinstance(label, tuple) else (label,)
+    return ", ".join(str(part) for part in parts)
