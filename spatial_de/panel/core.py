@@ -229,7 +229,7 @@ class Panel:
         checked = list(columns or [])
         self._require(checked)
         grid = pd.MultiIndex.from_product([self._units, self._times], names=self._frame.index.names)
-        absent = grid.difference(self._frame.index)
+        absent = grid[~grid.isin(self._frame.index)]
         reasons = [pd.Series("no row", index=absent)]
         for column in checked:
             holes = self._frame.index[self._frame[column].isna()]

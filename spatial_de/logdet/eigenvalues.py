@@ -1,0 +1,97 @@
+"""The exact log-determinant from the eigenvalues of W (Ord 1975)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spatial_de.errors import IdentificationError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from spatial_de.weights import SpatialWeights
+
+_REAL = 1e-10  # imaginary parts below this, relative to the largest modulus, are rounding
+
+
+@dataclass(frozen=True)
+class EigenvalueLogDeterminant:
+    """``ln|I - rho W| = sum_i ln(1 - rho omega_i)``.
+
+    Attributes
+    ----------
+    eigenvalues
+        Real, or complex in conjugate pairs, shape (n,).
+    bounds
+        The open interval around zero in which ``I - rho W`` is not singular: the inverses of the smallest and
+        the largest real eigenvalue. Where there is no negative (positive) real eigenvalue, the inverse of the
+        spectral radius stands in, which guarantees that the powers of ``rho W`` die out.
+
+    References
+    ----------
+    Ord, K. (1975). Estimation methods for models of spatial interaction. *Journal of the American Statistical
+    Association* 70, 120-126, equation (2.2).
+    LeSage, J. and Pace, R. K. (2009). *Introduction to Spatial Econometrics*, section 4.3.2.
+    """
+
+    eigenvalues: NDArray[np.float64] | NDArray[np.complex128]
+    bounds: tuple[float, float]
+    method: str = "eigenvalues"
+
+    @classmethod
+    def of(cls, w: SpatialWeights) -> EigenvalueLogDeterminant:
+        """Eigenvalues of weights; through the symmetric form where W is similar to a symmetric matrix."""
+        eigenvalues = _eigenvalues(w)
+        return cls(eigenvalues=eigenvalues, bounds=_bounds(eigenvalues, row_stochastic=w.is_row_stochastic))
+
+    @property
+    def n(self) -> int:
+        """Number of units."""
+        return len(self.eigenvalues)
+
+    def value(self, rho: ArrayLike) -> NDArray[np.float64]:
+        """``ln|I - rho W|``, shape of `rho`."""
+        factors = 1.0 - np.multiply.outer(np.asarray(rho, dtype=np.float64), self.eigenvalues)
+        out: NDArray[np.float64] = np.log(np.abs(factors)).sum(axis=-1)
+        return out
+
+    def first(self, rho: ArrayLike) -> NDArray[np.float64]:
+        """``-sum_i omega_i / (1 - rho omega_i)``, shape of `rho`."""
+        out: NDArray[np.float64] = -self._ratios(rho).real.sum(axis=-1)
+        return out
+
+    def second(self, rho: ArrayLike) -> NDArray[np.float64]:
+        """``-sum_i (omega_i / (1 - rho omega_i))^2``, shape of `rho`."""
+        out: NDArray[np.float64] = -(self._ratios(rho) ** 2).real.sum(axis=-1)
+        return out
+
+    def _ratios(self, rho: ArrayLike) -> NDArray[np.inexact]:
+        factors = 1.0 - np.multiply.outer(np.asarray(rho, dtype=np.float64), self.eigenvalues)
+        ratios: NDArray[np.inexact] = self.eigenvalues / factors
+        return ratios
+
+
+def _eigenvalues(w: SpatialWeights) -> NDArray[np.float64] | NDArray[np.complex128]:
+    if w.is_symmetric and w.normalization != "row":
+        return np.linalg.eigvalsh(w.sparse.toarray())
+    if w.is_symmetric:
+        # D^-1 B has the eigenvalues of D^-1/2 B D^-1/2, which is symmetric
+        root = np.sqrt(np.maximum(w.raw.sum(axis=1), 0.0))
+        inverse = np.divide(1.0, root, out=np.zeros_like(root), where=root > 0)
+        if not (w.raw.data < 0).any():
+            return np.linalg.eigvalsh(w.raw.toarray() * inverse[:, None] * inverse[None, :])
+    return np.linalg.eigvals(w.sparse.toarray())
+
+
+def _bounds(eigenvalues: NDArray[np.float64] | NDArray[np.complex128], *, row_stochastic: bool) -> tuple[float, float]:
+    radius = float(np.abs(eigenvalues).max())
+    if radius == 0.0:
+        raise IdentificationError("The weights have no eigenvalue other than zero: a spatial lag is not identified.")
+    real = eigenvalues.real[np.abs(eigenvalues.imag) <= _REAL * radius]
+    smallest, largest = float(real.min(initial=0.0)), float(real.max(initial=0.0))
+    low = 1.0 / smallest if smallest < -_REAL * radius else -1.0 / radius
+    high = 1.0 / largest if largest > _REAL * radius else 1.0 / radius
+    return low, 1.0 if row_stochastic else high

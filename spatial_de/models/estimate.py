@@ -1,0 +1,173 @@
+"""Exact maximum likelihood: from a problem to a plain estimate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from spatial_de.errors import ConvergenceError, IdentificationError
+from spatial_de.logdet import log_determinant
+from spatial_de.models.bias import correct
+from spatial_de.models.information import expected_information
+from spatial_de.models.likelihood import Compressed, Likelihood, LogJacobian, Point
+from spatial_de.models.optimise import CLOSED_FORM, Objective, Optimization, maximise
+from spatial_de.models.reparametrise import refine, to_original
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from spatial_de.models.problem import Problem
+
+Information = Literal["observed", "expected"]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Numbers of a fitted model, in the user's units.
+
+    Attributes
+    ----------
+    problem
+        What was estimated.
+    names
+        Labels of the parameters: regressors, then ``rho``, ``lambda``, ``sigma2``.
+    params
+        Estimates, shape (p,).
+    bread
+        Inverse information in the user's units, shape (p, p).
+    scaled_bread
+        Inverse information of all scaled parameters (dummies of times included), shape (k + s + 1,) squared.
+    jacobian
+        Derivative of `params` with respect to the scaled parameters, shape (p, k + s + 1).
+    rho, lam
+        Spatial parameters (0 where the model has none).
+    delta, sigma2_scaled
+        Coefficients of the scaled problem, shape (k,), and the variance.
+    e
+        Residuals of the transformed, scaled model, shape (T, N).
+    loglik
+        Log-likelihood in the user's units.
+    optimization
+        How it was found.
+    """
+
+    problem: Problem
+    names: tuple[str, ...]
+    params: NDArray[np.float64]
+    bread: NDArray[np.float64]
+    scaled_bread: NDArray[np.float64]
+    jacobian: NDArray[np.float64]
+    rho: float
+    lam: float
+    delta: NDArray[np.float64]
+    sigma2_scaled: float
+    e: NDArray[np.float64]
+    loglik: float
+    optimization: Optimization
+
+
+def estimate_ml(problem: Problem, *, information: Information = "observed") -> Estimate:
+    """Maximum likelihood estimate.
+
+    Parameters
+    ----------
+    problem
+        Lagged, transformed, scaled data.
+    information
+        ``"observed"``: minus the Hessian at the maximum. ``"expected"``: its expectation under the model.
+
+    Raises
+    ------
+    ConvergenceError
+        No maximum was found.
+    IdentificationError
+        The model fits exactly, so that no variance is left.
+    """
+    likelihood = make_likelihood(problem)
+    point, record = _maximum(likelihood, problem)
+    if not point.sigma2 > 1e-26:
+        raise IdentificationError("The regressors fit the response exactly: there is no error left to model.")
+    point = refine(problem, point)
+    if record.converged:
+        info = likelihood.information(point) if information == "observed" else expected_information(problem, point)
+        scaled_bread = _invert(info, record)
+    else:
+        size = problem.k + problem.spec.lag_y + problem.spec.lag_error + 1
+        scaled_bread = np.full((size, size), np.nan)
+    if problem.bias == "correction" or (problem.n_time_dummies and problem.bias != "none"):
+        point = correct(problem, likelihood, point)
+    return _finish(problem, point, scaled_bread=scaled_bread, record=record)
+
+
+def make_likelihood(problem: Problem) -> Likelihood:
+    """The likelihood of a problem."""
+    spec = problem.spec
+    jacobian = None
+    if (spec.lag_y or spec.lag_error) and problem.weights is not None:
+        logdet = log_determinant(problem.weights)
+        jacobian = LogJacobian(logdet, problem.periods, problem.drop_unit_root)
+    return Likelihood(
+        data=Compressed.of(problem),
+        n=problem.n,
+        lag=jacobian if spec.lag_y else None,
+        error=jacobian if spec.lag_error else None,
+    )
+
+
+def _maximum(likelihood: Likelihood, problem: Problem) -> tuple[Point, Optimization]:
+    jacobian = likelihood.lag or likelihood.error
+    if jacobian is None:
+        return likelihood.at(0.0, 0.0), CLOSED_FORM
+    lag = problem.spec.lag_y
+    objective = Objective(
+        name="rho" if lag else "lambda",
+        at=lambda x: likelihood.at(x, 0.0) if lag else likelihood.at(0.0, x),
+        gradient=lambda p: float(likelihood.gradient(p)[0]),
+        curvature=lambda p: float(likelihood.curvature(p)[0, 0]),
+    )
+    return maximise(objective, jacobian.logdet.bounds)
+
+
+def _invert(info: NDArray[np.float64], record: Optimization) -> NDArray[np.float64]:
+    """Inverse of a positive definite matrix, after scaling its diagonal to one."""
+    size = np.sqrt(np.abs(np.diag(info)))
+    try:
+        factor = np.linalg.cholesky(info / np.outer(size, size))
+    except np.linalg.LinAlgError as error:
+        raise ConvergenceError(
+            "The information matrix is not positive definite at the estimate: the data do not determine all "
+            "parameters. Use fewer regressors; the numbers reached are in .diagnostics.",
+            record.to_dict(),
+        ) from error
+    inverse = np.linalg.inv(factor)
+    out: NDArray[np.float64] = (inverse.T @ inverse) / np.outer(size, size)
+    return out
+
+
+def _finish(problem: Problem, point: Point, *, scaled_bread: NDArray[np.float64], record: Optimization) -> Estimate:
+    names, params, jacobian = to_original(problem, point)
+    spec = problem.spec
+    Ay = problem.y if problem.Wy is None else problem.y - point.rho * problem.Wy
+    e = Ay - problem.Z @ point.delta
+    if problem.MZ is not None and problem.My is not None:
+        Mu = problem.My - problem.MZ @ point.delta
+        if problem.MWy is not None:
+            Mu = Mu - point.rho * problem.MWy
+        e = e - point.lam * Mu
+    return Estimate(
+        problem=problem,
+        names=names,
+        params=params,
+        bread=jacobian @ scaled_bread @ jacobian.T,
+        scaled_bread=scaled_bread,
+        jacobian=jacobian,
+        rho=point.rho if spec.lag_y else 0.0,
+        lam=point.lam if spec.lag_error else 0.0,
+        delta=point.delta,
+        sigma2_scaled=point.sigma2,
+        e=e,
+        loglik=point.loglik - problem.n * float(np.log(problem.y_scale)),
+        optimization=record,
+    )

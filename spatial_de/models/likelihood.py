@@ -1,0 +1,222 @@
+"""The one likelihood: Gaussian, for any combination of spatial lag (rho) and spatial error (lambda).
+
+With ``A = I - rho W``, ``B = I - lambda M`` and transformed data,
+
+    e(rho, lambda, delta) = B (A y - Z delta),
+    ln L = -n/2 ln(2 pi sigma2) + ln|A| + ln|B| - e'e / (2 sigma2).
+
+Every vector in it is a combination of the columns ``[Z, y, Wy, MZ, My, MWy]``; only the triangular factor of
+their QR decomposition is needed (DESIGN: one compression).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from spatial_de.logdet import LogDeterminant
+    from spatial_de.models.problem import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class LogJacobian:
+    """The log-determinants of the transformed model.
+
+    Attributes
+    ----------
+    logdet
+        ln|I - rho W| of one period.
+    periods
+        How often it enters.
+    drop_unit_root
+        Whether ``ln(1 - rho)`` is taken off (time effects eliminated by transformation).
+    """
+
+    logdet: LogDeterminant
+    periods: int
+    drop_unit_root: bool
+
+    def value(self, rho: float) -> float:
+        """Log-Jacobian at rho."""
+        own = float(self.logdet.value(rho))
+        return self.periods * (own - np.log1p(-rho) if self.drop_unit_root else own)
+
+    def first(self, rho: float) -> float:
+        """First derivative."""
+        own = float(self.logdet.first(rho))
+        return self.periods * (own + 1.0 / (1.0 - rho) if self.drop_unit_root else own)
+
+    def second(self, rho: float) -> float:
+        """Second derivative."""
+        own = float(self.logdet.second(rho))
+        return self.periods * (own + 1.0 / (1.0 - rho) ** 2 if self.drop_unit_root else own)
+
+
+@dataclass(frozen=True)
+class Compressed:
+    """Triangular factor of ``[Z, y, Wy, MZ, My, MWy]``: all that the likelihood needs of the data.
+
+    Each block has shape (m,) or (m, k), with m the number of columns in all; absent lags are zero.
+    """
+
+    Z: NDArray[np.float64]
+    y: NDArray[np.float64]
+    Wy: NDArray[np.float64]
+    MZ: NDArray[np.float64]
+    My: NDArray[np.float64]
+    MWy: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, problem: Problem) -> Compressed:
+        """Compress the data of a problem."""
+        from scipy.linalg import qr
+
+        k, rows = problem.k, problem.y.size
+        blocks = [problem.Z.reshape(rows, k)]
+        names = ["y", "Wy", "MZ", "My", "MWy"]
+        present = [name for name in names if getattr(problem, name) is not None]
+        blocks += [getattr(problem, name).reshape(rows, -1) for name in present]
+        R = qr(np.hstack(blocks), mode="r", check_finite=False)[0]
+        R = R[: min(R.shape)]
+        parts, start = {}, k
+        for name in present:
+            width = k if name == "MZ" else 1
+            parts[name] = R[:, start : start + width]
+            start += width
+        zero = np.zeros(R.shape[0])
+        return cls(
+            Z=R[:, :k],
+            MZ=parts.get("MZ", np.zeros((R.shape[0], k))),
+            **{name: parts[name][:, 0] if name in parts else zero for name in ("y", "Wy", "My", "MWy")},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The likelihood at one (rho, lambda), the other parameters concentrated out.
+
+    Attributes
+    ----------
+    rho, lam
+        The spatial parameters.
+    delta
+        Coefficients of Z, shape (k,).
+    sigma2, loglik
+        Variance ``e'e / n`` and log-likelihood, in scaled units.
+    e, a, h, c
+        ``B (A y - Z delta)``, ``B W y``, ``M u``, ``M W y`` in compressed coordinates, shape (m,).
+    BZ, MZ
+        ``B Z`` and ``M Z``, shape (m, k).
+    """
+
+    rho: float
+    lam: float
+    delta: NDArray[np.float64]
+    sigma2: float
+    loglik: float
+    e: NDArray[np.float64]
+    a: NDArray[np.float64]
+    h: NDArray[np.float64]
+    c: NDArray[np.float64]
+    BZ: NDArray[np.float64]
+    MZ: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """Concentrated log-likelihood of (rho, lambda).
+
+    Attributes
+    ----------
+    data
+        Compressed data.
+    n
+        Observations the likelihood counts.
+    lag, error
+        Log-Jacobians of rho and lambda; None where the model has no such parameter.
+    """
+
+    data: Compressed
+    n: int
+    lag: LogJacobian | None
+    error: LogJacobian | None
+
+    def at(self, rho: float, lam: float) -> Point:
+        """Evaluate at one point."""
+        d = self.data
+        BZ = d.Z - lam * d.MZ if self.error else d.Z
+        target = d.y - rho * d.Wy
+        if self.error:
+            target = target - lam * (d.My - rho * d.MWy)
+        delta: NDArray[np.float64] = np.linalg.lstsq(BZ, target, rcond=None)[0].astype(np.float64, copy=False)
+        e: NDArray[np.float64] = target - BZ @ delta
+        sigma2 = float(e @ e) / self.n
+        jacobian = (self.lag.value(rho) if self.lag else 0.0) + (self.error.value(lam) if self.error else 0.0)
+        with np.errstate(divide="ignore"):
+            loglik = -0.5 * self.n * (np.log(2.0 * np.pi) + np.log(sigma2) + 1.0) + jacobian
+        return Point(
+            rho=rho,
+            lam=lam,
+            delta=delta,
+            sigma2=sigma2,
+            loglik=float(loglik),
+            e=e,
+            a=d.Wy - lam * d.MWy if self.error else d.Wy,
+            h=d.My - rho * d.MWy - d.MZ @ delta,
+            c=d.MWy,
+            BZ=BZ,
+            MZ=d.MZ,
+        )
+
+    def gradient(self, p: Point) -> NDArray[np.float64]:
+        """Derivative of the concentrated log-likelihood with respect to the free (rho, lambda)."""
+        out = []
+        if self.lag:
+            out.append(self.lag.first(p.rho) + float(p.a @ p.e) / p.sigma2)
+        if self.error:
+            out.append(self.error.first(p.lam) + float(p.h @ p.e) / p.sigma2)
+        return np.array(out)
+
+    def information(self, p: Point) -> NDArray[np.float64]:
+        """Observed information: minus the Hessian with respect to (delta, rho, lambda, sigma2).
+
+        Analytic second derivatives; exact at any point where delta and sigma2 are concentrated out. Shape
+        (k + s + 1, k + s + 1) with s free spatial parameters.
+        """
+        k, s2 = len(p.delta), p.sigma2
+        columns, cross, spatial = [], [], []
+        if self.lag:
+            columns.append(p.a)
+            cross.append(p.BZ.T @ p.a)
+            spatial.append(self.lag.second(p.rho))
+        if self.error:
+            columns.append(p.h)
+            cross.append(p.MZ.T @ p.e + p.BZ.T @ p.h)
+            spatial.append(self.error.second(p.lam))
+        s = len(columns)
+        info = np.zeros((k + s + 1, k + s + 1))
+        info[:k, :k] = p.BZ.T @ p.BZ / s2
+        for i in range(s):
+            info[:k, k + i] = info[k + i, :k] = cross[i] / s2
+            info[k + i, k + i] = columns[i] @ columns[i] / s2 - spatial[i]
+            info[k + i, -1] = info[-1, k + i] = columns[i] @ p.e / s2**2
+        if s == 2:
+            info[k, k + 1] = info[k + 1, k] = (p.c @ p.e + p.a @ p.h) / s2
+        info[:k, -1] = info[-1, :k] = p.BZ.T @ p.e / s2**2
+        info[-1, -1] = p.e @ p.e / s2**3 - self.n / (2.0 * s2**2)
+        return info
+
+    def curvature(self, p: Point) -> NDArray[np.float64]:
+        """Hessian of the concentrated log-likelihood, by the Schur complement of `information`, shape (s, s)."""
+        info = self.information(p)
+        k = len(p.delta)
+        free = np.arange(k, len(info) - 1)
+        rest = np.r_[0:k, len(info) - 1]
+        inner = np.linalg.solve(info[np.ix_(rest, rest)], info[np.ix_(rest, free)])
+        bend: NDArray[np.float64] = info[np.ix_(free, rest)] @ inner - info[np.ix_(free, free)]
+        return bend

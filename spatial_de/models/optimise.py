@@ -1,0 +1,147 @@
+"""Maximum of a concentrated log-likelihood in one spatial parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spatial_de.errors import ConvergenceError
+
+if TYPE_CHECKING:
+    from spatial_de.models.likelihood import Point
+
+_GRID = 24  # starting points over the admissible interval, denser towards its ends
+_MARGIN = 1e-9  # relative distance from the ends of the interval at which an estimate counts as being at a bound
+_MAX_STEPS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Optimization:
+    """How a maximum was found.
+
+    Attributes
+    ----------
+    parameter
+        ``"rho"``, ``"lambda"`` or ``"none"`` for models with a closed form.
+    start
+        Best point of the starting grid.
+    path
+        Values visited by the safeguarded Newton iteration.
+    evaluations
+        Evaluations of the log-likelihood in all.
+    status
+        ``"converged"``, ``"at bound"`` or ``"closed form"``.
+    gradient
+        Derivative at the end, times the standard error: how many standard errors a further step would be.
+    bounds
+        Admissible open interval.
+    local_maxima
+        Values of the parameter at every maximum the grid brackets, best first.
+    """
+
+    parameter: str
+    start: float | None
+    path: tuple[float, ...]
+    evaluations: int
+    status: str
+    gradient: float
+    bounds: tuple[float, float] | None
+    local_maxima: tuple[float, ...] = ()
+
+    @property
+    def converged(self) -> bool:
+        """Whether the end is an interior maximum (or the model has a closed form)."""
+        return self.status != "at bound"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python types."""
+        return asdict(self)
+
+
+CLOSED_FORM = Optimization("none", None, (), 1, "closed form", 0.0, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A function of one parameter with its first two derivatives, all from one evaluation."""
+
+    name: str
+    at: Callable[[float], Point]
+    gradient: Callable[[Point], float]
+    curvature: Callable[[Point], float]
+
+
+def maximise(objective: Objective, bounds: tuple[float, float]) -> tuple[Point, Optimization]:
+    """Global maximum over an open interval: a grid for the basin, safeguarded Newton steps for the digits.
+
+    Raises
+    ------
+    ConvergenceError
+        Newton's iteration does not settle, or the end is not a maximum.
+    """
+    low, high = bounds
+    # cosine spacing: the log-likelihood bends most towards the ends
+    angles = (np.arange(_GRID) + 0.5) * np.pi / _GRID
+    grid = 0.5 * (low + high) - 0.5 * (high - low) * np.cos(angles)
+    points = [objective.at(float(x)) for x in grid]
+    values = np.array([p.loglik for p in points])
+    peaks = [
+        i
+        for i in range(_GRID)
+        if (i == 0 or values[i] >= values[i - 1]) and (i == _GRID - 1 or values[i] > values[i + 1])
+    ]
+    ends = [_climb(objective, i, grid=grid, points=points, bounds=bounds) for i in peaks]
+    ends.sort(key=lambda end: -end[0].loglik)
+    best, path, status, x = ends[0]
+    evaluations = _GRID + sum(len(end[1]) for end in ends)
+    gradient = objective.gradient(best)
+    bend = objective.curvature(best)
+    record = Optimization(
+        parameter=objective.name,
+        start=float(grid[int(values.argmax())]),
+        path=path,
+        evaluations=evaluations,
+        status=status,
+        gradient=float(gradient / np.sqrt(abs(bend))) if bend else float("inf"),
+        bounds=bounds,
+        local_maxima=tuple(end[3] for end in ends),
+    )
+    if status == "converged" and not (bend < 0 and abs(record.gradient) < 1e-6):
+        raise ConvergenceError(
+            f"The log-likelihood has no interior maximum in {objective.name} near {x:.4f} "
+            f"(gradient {gradient:.2e}, second derivative {bend:.2e}): look at the data and the weights; "
+            "the numbers reached are in .diagnostics.",
+            record.to_dict(),
+        )
+    return best, record
+
+
+def _climb(
+    objective: Objective, i: int, *, grid: Any, points: list[Point], bounds: tuple[float, float]
+) -> tuple[Point, tuple[float, ...], str, float]:
+    """Newton steps within the bracket around grid point i, halving where a step would leave it."""
+    low = float(grid[i - 1]) if i > 0 else bounds[0]
+    high = float(grid[i + 1]) if i < len(grid) - 1 else bounds[1]
+    width = bounds[1] - bounds[0]
+    x, p = float(grid[i]), points[i]
+    path: list[float] = []
+    for _ in range(_MAX_STEPS):
+        slope, bend = objective.gradient(p), objective.curvature(p)
+        if slope > 0:
+            low = x
+        else:
+            high = x
+        step = -slope / bend if bend < 0 else np.inf
+        target = x + step if low < x + step < high else 0.5 * (low + high)
+        moved = abs(target - x)
+        x = target
+        p = objective.at(x)
+        path.append(x)
+        if moved <= 4e-16 * max(abs(x), 1e-3) + 1e-15 * width:
+            break
+        if min(x - bounds[0], bounds[1] - x) < _MARGIN * width:
+            return p, tuple(path), "at bound", x
+    return p, tuple(path), "converged", x

@@ -1,0 +1,203 @@
+"""From a formula and labelled data to arrays: the design of a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from spatial_de.errors import DataError, FormulaError
+from spatial_de.panel.checks import check_complete, numeric_values
+from spatial_de.panel.core import Panel
+from spatial_de.weights.labels import as_index
+from spatial_de.wording import did_you_mean, name_some
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+INTERCEPT = "Intercept"
+
+
+@dataclass(frozen=True)
+class Design:
+    """Response and regressors as arrays, with their labels.
+
+    Attributes
+    ----------
+    y
+        Response, shape (T, N); a cross-section has T = 1.
+    X
+        Regressors without the intercept, shape (T, N, k).
+    y_name, x_names
+        Labels of the response and of the k regressors.
+    intercept
+        Whether the formula has an intercept.
+    dummies
+        Which regressors come from a categorical variable, shape (k,): these have no effects and are never
+        spatially lagged.
+    units, times
+        Labels of the axes; `times` is None for a cross-section.
+    index
+        Index of the rows in the user's terms: unit, or (unit, time), in the order of ``y.T.ravel()``.
+    formula
+        The formula as given.
+    """
+
+    y: NDArray[np.float64]
+    X: NDArray[np.float64]
+    y_name: str
+    x_names: tuple[str, ...]
+    intercept: bool
+    dummies: NDArray[np.bool_]
+    units: pd.Index[Any]
+    times: pd.Index[Any] | None
+    index: pd.Index[Any]
+    formula: str
+
+    @property
+    def is_panel(self) -> bool:
+        """Whether the data have a time axis."""
+        return self.times is not None
+
+
+def build_design(formula: str, data: Panel | pd.DataFrame) -> Design:
+    """Evaluate a formula on a panel or on a table indexed by unit.
+
+    Parameters
+    ----------
+    formula
+        ``"y ~ x1 + log(x2) + x1:x2 + C(region)"`` in the grammar of formulaic. Text columns enter only through
+        ``C()``. Names are looked up in the data only.
+    data
+        A balanced `Panel`, or a DataFrame whose index holds the unit labels (a cross-section).
+
+    Raises
+    ------
+    FormulaError
+        The formula cannot be read, or names a variable that is not there.
+    DataError
+        Missing, infinite or text values in a variable of the formula, or values that become so by a function
+        in it (such as the logarithm of a negative number): unit, time and column are named.
+    """
+    parsed = _parse(formula)
+    if isinstance(data, Panel):
+        frame, units, times = data._frame, data.units, data.times  # noqa: SLF001  no copy
+        check_complete(frame.index, units, times)
+    elif isinstance(data, pd.DataFrame):
+        frame, units, times = data, as_index(data.index, what="the data"), None
+    else:
+        raise DataError(f"Data must be a Panel or a DataFrame indexed by unit, not {type(data).__name__}.")
+    _check_variables(parsed, frame)
+    y, X, spec = _evaluate(parsed, frame, formula)
+    shape = (len(units), 1 if times is None else len(times))
+    keep = [name != INTERCEPT for name in spec.column_names]
+    return Design(
+        y=np.ascontiguousarray(y.reshape(shape).T),
+        X=np.ascontiguousarray(X[:, keep].reshape(*shape, sum(keep)).transpose(1, 0, 2)),
+        y_name=parsed.lhs.root[0].factors[0].expr,
+        x_names=tuple(name for name in spec.column_names if name != INTERCEPT),
+        intercept=not all(keep),
+        dummies=_dummy_columns(spec)[keep],
+        units=units,
+        times=times,
+        index=frame.index,
+        formula=formula,
+    )
+
+
+@lru_cache(maxsize=256)
+def _parse(formula: str) -> Any:
+    from formulaic import Formula
+    from formulaic.errors import FormulaParsingError
+
+    try:
+        parsed = Formula(formula)
+    except FormulaParsingError as error:
+        raise FormulaError(f"The formula {formula!r} cannot be read: write it as 'y ~ x1 + x2'.") from error
+    if not hasattr(parsed, "lhs") or len(list(parsed.lhs)) != 1:
+        raise FormulaError(f"The formula {formula!r} needs one response: write it as 'y ~ x1 + x2'.")
+    if "lag" in {variable.split(".")[0] for variable in _called(parsed)}:
+        raise FormulaError(
+            "lag() in a formula would shift rows across units: use panel.time_lag(column) and assign() instead."
+        )
+    return parsed
+
+
+def _called(parsed: Any) -> set[str]:
+    """Names of the functions in the formula."""
+    return {str(v) for v in parsed.rhs.required_variables | parsed.lhs.required_variables} | {
+        factor.expr.split("(")[0]
+        for side in (parsed.lhs, parsed.rhs)
+        for term in side
+        for factor in term.factors
+        if "(" in factor.expr
+    }
+
+
+def _check_variables(parsed: Any, frame: pd.DataFrame) -> None:
+    names = sorted(parsed.required_variables, key=str)
+    for name in names:
+        if name not in frame.columns:
+            raise FormulaError(
+                f"The formula names {name!r}, which is not in the data.{did_you_mean(name, frame.columns)} "
+                f"There are {name_some(frame.columns, 8)}."
+            )
+    wrapped = _categorical_names(parsed)
+    numeric_values(frame[[name for name in names if name not in wrapped]])
+    for name in wrapped:
+        holes = frame.index[frame[name].isna()]
+        if len(holes):
+            raise DataError(f"Variable {name!r} is missing at {name_some(holes)}.")
+
+
+def _categorical_names(parsed: Any) -> set[str]:
+    """Variables that appear inside C()."""
+    found = set()
+    for term in parsed.rhs:
+        for factor in term.factors:
+            if factor.expr.startswith("C("):
+                found.add(factor.expr[2:].split(",")[0].rstrip(")").strip())
+    return found
+
+
+def _evaluate(parsed: Any, frame: pd.DataFrame, formula: str) -> tuple[NDArray[np.float64], NDArray[np.float64], Any]:
+    from formulaic.errors import FormulaicError
+
+    try:
+        with np.errstate(all="ignore"):
+            matrices = parsed.get_model_matrix(frame, na_action="ignore", output="numpy", context={})
+    except FormulaicError as error:
+        raise FormulaError(f"The formula {formula!r} cannot be evaluated: {error}") from error
+    y, X = (np.asarray(side, dtype=np.float64) for side in (matrices.lhs, matrices.rhs))
+    if y.shape[1] != 1:
+        raise FormulaError(f"The response of {formula!r} has {y.shape[1]} columns: it must be one variable.")
+    _refuse_nonfinite(
+        np.column_stack([y, X]),
+        [*matrices.lhs.model_spec.column_names, *matrices.rhs.model_spec.column_names],
+        frame.index,
+    )
+    return y[:, 0], X, matrices.rhs.model_spec
+
+
+def _refuse_nonfinite(values: NDArray[np.float64], names: list[str], index: pd.Index[Any]) -> None:
+    rows, columns = np.nonzero(~np.isfinite(values))
+    if len(rows):
+        column = columns[0]
+        where = index[rows[columns == column]]
+        raise DataError(
+            f"The term {names[column]!r} is not a finite number at {name_some(where)}: "
+            "look at the values there (the logarithm of zero or of a negative number?)."
+        )
+
+
+def _dummy_columns(spec: Any) -> NDArray[np.bool_]:
+    from formulaic.parser.types import Factor
+
+    kinds = {name: state[0] for name, state in spec.encoder_state.items()}
+    marks = np.zeros(len(spec.column_names), dtype=bool)
+    for term, columns in spec.term_indices.items():
+        marks[columns] = any(kinds.get(factor.expr) is Factor.Kind.CATEGORICAL for factor in term.factors)
+    return marks
