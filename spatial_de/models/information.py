@@ -12,6 +12,7 @@ from spatial_de.panel.transforms import Effects, within
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from spatial_de.models.estimate import Estimate
     from spatial_de.models.likelihood import Point
     from spatial_de.models.problem import Problem
 
@@ -35,7 +36,7 @@ class ScoreOperators:
     linear: tuple[NDArray[np.float64], ...]
 
 
-def score_operators(problem: Problem, point: Point) -> ScoreOperators:
+def score_operators(problem: Problem, point: Point | Estimate) -> ScoreOperators:
     """Operators at an estimate; dense (N, N) matrices."""
     quadratic, linear = [], []
     W = problem.matrix.toarray()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from spatial_de.errors import DataError, EstimationWarning, IdentificationError
+from spatial_de.errors import DataError, IdentificationError
 from spatial_de.models.identification import check_rank
 from spatial_de.panel.design import INTERCEPT, Design
 from spatial_de.panel.transforms import Effects, free_observations, within
@@ -296,16 +295,3 @@ def _flat_message(flat: list[str], effects: Effects) -> str:
 def _rms(x: NDArray[np.float64]) -> float:
     size = float(np.abs(x).max(initial=0.0))
     return 0.0 if size == 0.0 else size * float(np.sqrt(np.mean((x / size) ** 2)))
-
-
-def warn_of_direct_bias(problem: Problem) -> None:
-    """Warn where the direct likelihood with fixed effects is known to be biased."""
-    N = problem.design.y.shape[1]
-    if problem.bias == "none" and problem.effects != "none" and problem.spec.name != "ols" and N < 300:
-        warnings.warn(
-            f"bias='none' with {problem.effects} effects and {N} units: rho is biased towards zero and its intervals "
-            "are too narrow (at 31 units and 12 years by 0.1, covering 63-74 % instead of 95 %). "
-            "The default bias='lee-yu' corrects this.",
-            EstimationWarning,
-            stacklevel=3,
-        )

@@ -41,7 +41,10 @@ class Design:
     units, times
         Labels of the axes; `times` is None for a cross-section.
     index
-        Index of the rows in the user's terms: unit, or (unit, time), in the order of ``y.T.ravel()``.
+        Index of the rows: unit, or (unit, time), in the order of ``y.T.ravel()``.
+    given_index
+        Index of the data as given; a cross-section is sorted by unit, so that the order of its rows cannot
+        change the last digit of a result.
     formula
         The formula as given.
     """
@@ -55,6 +58,7 @@ class Design:
     units: pd.Index[Any]
     times: pd.Index[Any] | None
     index: pd.Index[Any]
+    given_index: pd.Index[Any]
     formula: str
 
     @property
@@ -87,7 +91,8 @@ def build_design(formula: str, data: Panel | pd.DataFrame) -> Design:
         frame, units, times = data._frame, data.units, data.times  # noqa: SLF001  no copy
         check_complete(frame.index, units, times)
     elif isinstance(data, pd.DataFrame):
-        frame, units, times = data, as_index(data.index, what="the data"), None
+        frame = _sorted_by_unit(data)
+        units, times = frame.index, None
     else:
         raise DataError(f"Data must be a Panel or a DataFrame indexed by unit, not {type(data).__name__}.")
     _check_variables(parsed, frame)
@@ -104,8 +109,21 @@ def build_design(formula: str, data: Panel | pd.DataFrame) -> Design:
         units=units,
         times=times,
         index=frame.index,
+        given_index=frame.index if isinstance(data, Panel) else data.index,
         formula=formula,
     )
+
+
+def _sorted_by_unit(data: pd.DataFrame) -> pd.DataFrame:
+    index = as_index(data.index, what="the data")
+    try:
+        return data.iloc[np.argsort(index.to_numpy(), kind="stable")]
+    except TypeError as error:
+        kinds = sorted({type(label).__name__ for label in index.tolist()})
+        raise DataError(
+            f"The index of the data mixes {name_some(kinds)}: convert the unit labels to one type, "
+            "e.g. df.index = df.index.astype(str)."
+        ) from error
 
 
 @lru_cache(maxsize=256)

@@ -185,7 +185,7 @@ class SpatialWeights:
         """The same links under another normalisation, computed from the raw weights."""
         return self._copy(normalization=kind)
 
-    def reorder(self, ids: Iterable[Any]) -> SpatialWeights:
+    def reorder(self, ids: Iterable[Any], *, name: str = "the requested order") -> SpatialWeights:
         """The same weights with units in the order of `ids`.
 
         Raises
@@ -193,10 +193,10 @@ class SpatialWeights:
         AlignmentError
             `ids` are not exactly the units of the weights: the missing and the extra ones are named.
         """
-        target = as_index(ids, what="the requested order")
+        target = as_index(ids, what=name)
         if target.equals(self._ids) and target.dtype == self._ids.dtype:
             return self
-        order = match_labels(self._ids, target, left="weights", right="the requested order")
+        order = match_labels(self._ids, target, left="weights", right=name)
         return self._copy(matrix=self._raw[order][:, order], ids=self._ids[order])
 
     def subset(self, ids: Iterable[Any]) -> SpatialWeights:

@@ -1,0 +1,270 @@
+"""Average direct, indirect and total effects of a fitted model."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from spatial_de.effects.multipliers import Multipliers, multipliers
+from spatial_de.errors import ConvergenceError, EstimationWarning, OptionError
+from spatial_de.wording import check_option
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from spatial_de.weights import SpatialWeights
+
+Inference = Literal["simulation", "delta"]
+KINDS = ("direct", "indirect", "total")
+
+
+@dataclass(frozen=True)
+class Coefficients:
+    """What effects are made of.
+
+    Attributes
+    ----------
+    terms
+        Labels of the m regressors that have effects.
+    beta, theta
+        Their coefficients and those of their spatial lags (zero where there is none), shape (m,).
+    rho
+        Spatial parameter, zero in models without a spatial lag.
+    cov
+        Covariance of ``(beta, theta, rho)``, shape (2m + 1, 2m + 1); zero for what the model does not have.
+    degrees_of_freedom
+        For the t distribution of linear models; None for the normal distribution.
+    """
+
+    terms: tuple[str, ...]
+    beta: NDArray[np.float64]
+    theta: NDArray[np.float64]
+    rho: float
+    cov: NDArray[np.float64]
+    degrees_of_freedom: int | None = None
+
+
+@dataclass(frozen=True)
+class Effects:
+    """Average effects of one unit more of each regressor.
+
+    Attributes
+    ----------
+    table
+        Index (term, effect), columns estimate, std_error, statistic, p_value, conf_low, conf_high.
+    inference
+        ``"simulation"`` or ``"delta"``.
+    level
+        Confidence level of the intervals.
+    draws, rejected, seed
+        Draws used, draws of rho outside the admissible interval (left out), seed; None for the delta method.
+    covariance
+        Name of the covariance the inference rests on.
+    """
+
+    table: pd.DataFrame
+    inference: Inference
+    level: float
+    draws: int | None
+    rejected: int | None
+    seed: int | None
+    covariance: str
+
+    def to_frame(self) -> pd.DataFrame:
+        """The table with term and effect as columns."""
+        return self.table.reset_index()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python types."""
+        return {
+            "inference": self.inference,
+            "level": self.level,
+            "draws": self.draws,
+            "rejected": self.rejected,
+            "seed": self.seed,
+            "covariance": self.covariance,
+            "table": self.to_frame().to_dict(orient="list"),
+        }
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> Effects:
+        """Rebuild from `to_dict`."""
+        table = pd.DataFrame(content["table"]).set_index(["term", "effect"])
+        return cls(table=table, **{key: value for key, value in content.items() if key != "table"})
+
+    def __repr__(self) -> str:
+        how = f"{self.inference}, {self.covariance} covariance"
+        if self.draws is not None:
+            how += f", {self.draws:,} draws, seed {self.seed}"
+            if self.rejected:
+                how += f", {self.rejected} outside the admissible interval left out"
+        return f"Average effects ({how})\n{self.table.to_string(float_format=lambda x: f'{x:.4f}')}"
+
+    def _repr_html_(self) -> str:
+        return str(self.table.to_html(float_format=lambda x: f"{x:.4f}"))
+
+
+def compute_effects(
+    coefficients: Coefficients,
+    w: SpatialWeights | None,
+    *,
+    inference: Inference = "simulation",
+    draws: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+    covariance: str = "classical",
+) -> Effects:
+    """Average direct, indirect and total effects.
+
+    ``direct = beta tr(S)/n + theta tr(S W)/n``, ``total = 1'S(beta I + theta W)1/n``, ``indirect = total - direct``
+    with ``S = (I - rho W)^-1``: for any W, islands included.
+
+    Parameters
+    ----------
+    coefficients, w
+        Estimates with their covariance, and the weights.
+    inference
+        ``"simulation"``: coefficients are drawn from their asymptotic normal distribution; std_error is the
+        standard deviation over draws, the interval their quantiles, statistic = estimate / std_error.
+        ``"delta"``: standard errors from the analytic derivatives, normal intervals.
+    draws, seed
+        Number of draws and seed of the simulation.
+    level
+        Confidence level.
+    covariance
+        Name of the covariance, for the record.
+
+    References
+    ----------
+    LeSage, J. and Pace, R. K. (2009). *Introduction to Spatial Econometrics*, section 2.7 and 5.6.2.
+    """
+    check_option(inference, ("simulation", "delta"), "inference")
+    if not 0.0 < level < 1.0:
+        raise OptionError(f"level={level!r} must lie between 0 and 1.")
+    if not np.isfinite(coefficients.cov).all():
+        raise ConvergenceError(
+            "The estimate has no covariance (rho is at its bound), so that effects have none either."
+        )
+    at_estimate = multipliers(w, np.array([coefficients.rho]))
+    estimate = _effects(coefficients.beta[None, :], coefficients.theta[None, :], at_estimate)[0]
+    if inference == "delta":
+        std_error = _delta_errors(coefficients, at_estimate)
+        half = critical_value(level, coefficients.degrees_of_freedom) * std_error
+        low, high = estimate - half, estimate + half
+        used = rejected = None
+    else:
+        sample, rejected = _simulate(coefficients, w, draws=draws, seed=seed)
+        used = len(sample)
+        std_error = sample.std(axis=0, ddof=1)
+        low, high = np.quantile(sample, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return Effects(
+        table=_table(coefficients, estimate, std_error, low=low, high=high),
+        inference=inference,
+        level=level,
+        draws=used,
+        rejected=rejected,
+        seed=seed if inference == "simulation" else None,
+        covariance=covariance,
+    )
+
+
+def _effects(beta: NDArray[np.float64], theta: NDArray[np.float64], m: Multipliers) -> NDArray[np.float64]:
+    """Effects for r draws of m coefficients: shape (r, m, 3), last axis direct, indirect, total."""
+    direct = beta * m.direct_beta[:, None] + theta * m.direct_theta[:, None]
+    total = beta * m.total_beta[:, None] + theta * m.total_theta[:, None]
+    return np.stack([direct, total - direct, total], axis=2)
+
+
+def _delta_errors(c: Coefficients, m: Multipliers) -> NDArray[np.float64]:
+    """Standard errors from the derivatives of the effects, shape (m, 3)."""
+    size = len(c.terms)
+    out = np.empty((size, 3))
+    for j in range(size):
+        gradient = np.zeros((3, 2 * size + 1))
+        gradient[0, [j, size + j, -1]] = (
+            m.direct_beta[0],
+            m.direct_theta[0],
+            c.beta[j] * m.d_direct_beta[0] + c.theta[j] * m.d_direct_theta[0],
+        )
+        gradient[2, [j, size + j, -1]] = (
+            m.total_beta[0],
+            m.total_theta[0],
+            c.beta[j] * m.d_total_beta[0] + c.theta[j] * m.d_total_theta[0],
+        )
+        gradient[1] = gradient[2] - gradient[0]
+        out[j] = np.sqrt(np.einsum("ai,ij,aj->a", gradient, c.cov, gradient))
+    return out
+
+
+def _simulate(c: Coefficients, w: SpatialWeights | None, *, draws: int, seed: int) -> tuple[NDArray[np.float64], int]:
+    """Effects of random coefficients, shape (draws kept, m, 3), and the number of draws left out."""
+    if draws < 2:
+        raise OptionError(f"draws={draws!r} must be at least 2.")
+    size = len(c.terms)
+    scale = np.sqrt(np.diag(c.cov))
+    safe = np.where(scale > 0.0, scale, 1.0)
+    spread, axes = np.linalg.eigh(c.cov / np.outer(safe, safe))  # correlations: units cannot matter
+    root = scale[:, None] * axes * np.sqrt(np.maximum(spread, 0.0))
+    noise = np.random.default_rng(seed).standard_normal((draws, 2 * size + 1))
+    sample = np.concatenate([c.beta, c.theta, [c.rho]]) + noise @ root.T
+    rho = sample[:, -1]
+    inside = np.ones(draws, dtype=bool)
+    if c.cov[-1, -1] > 0.0 and w is not None:
+        from spatial_de.logdet import log_determinant
+
+        low, high = log_determinant(w).bounds
+        inside = (low < rho) & (rho < high)
+    else:
+        rho = np.full(draws, c.rho)
+    rejected = int((~inside).sum())
+    if rejected > draws / 20:
+        warnings.warn(
+            f"{rejected} of {draws} draws of rho fall outside its admissible interval and are left out: rho is close "
+            "to its bound, and the intervals of the effects describe the rest only.",
+            EstimationWarning,
+            stacklevel=4,
+        )
+    kept = sample[inside]
+    return _effects(kept[:, :size], kept[:, size : 2 * size], multipliers(w, rho[inside])), rejected
+
+
+def critical_value(level: float, df: int | None) -> float:
+    """Two-sided critical value of the normal distribution, or of t with `df` degrees of freedom."""
+    from scipy.special import ndtri, stdtrit
+
+    upper = 0.5 + level / 2
+    return float(ndtri(upper) if df is None else stdtrit(df, upper))
+
+
+def two_sided_p(statistic: NDArray[np.float64], df: int | None) -> NDArray[np.float64]:
+    """Two-sided p-values under the normal distribution, or t with `df` degrees of freedom."""
+    from scipy.special import ndtr, stdtr
+
+    size = -np.abs(statistic)
+    out: NDArray[np.float64] = 2.0 * (ndtr(size) if df is None else stdtr(df, size))
+    return out
+
+
+def _table(
+    c: Coefficients,
+    estimate: NDArray[np.float64],
+    std_error: NDArray[np.float64],
+    *,
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+) -> pd.DataFrame:
+    index = pd.MultiIndex.from_product([c.terms, KINDS], names=["term", "effect"])
+    statistic = np.divide(estimate, std_error, out=np.full_like(estimate, np.nan), where=std_error > 0)
+    columns = {
+        "estimate": estimate,
+        "std_error": std_error,
+        "statistic": statistic,
+        "p_value": two_sided_p(statistic, c.degrees_of_freedom),
+        "conf_low": low,
+        "conf_high": high,
+    }
+    return pd.DataFrame({name: values.reshape(-1) for name, values in columns.items()}, index=index)

@@ -1,0 +1,242 @@
+"""`fit`: the door to every model. Options are checked once, here."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from spatial_de.errors import AlignmentWarning, EstimationWarning, IdentificationError, OptionError, WeightsError
+from spatial_de.models import MODELS, build_problem, estimate_ml
+from spatial_de.models.covariance import COVARIANCES, Covariance
+from spatial_de.models.gmm import estimate_gmm
+from spatial_de.panel.design import Design, build_design
+from spatial_de.panel.transforms import EFFECTS, Effects
+from spatial_de.results import Results
+from spatial_de.weights import SpatialWeights
+from spatial_de.wording import check_option, did_you_mean, name_some
+
+if TYPE_CHECKING:
+    from spatial_de.models import ModelSpec
+    from spatial_de.models.problem import Bias
+    from spatial_de.panel import Panel
+
+Model = Literal["ols", "slx", "sar", "sem", "sdm", "sdem"]
+
+
+def fit(
+    formula: str,
+    data: Panel | pd.DataFrame,
+    w: SpatialWeights | None = None,
+    *,
+    model: Model = "sdm",
+    fixed: Effects | None = None,
+    durbin: list[str] | None = None,
+    bias: Bias | None = None,
+    information: Literal["observed", "expected"] = "observed",
+    cov: Covariance = "classical",
+    bandwidth: int | None = None,
+    method: Literal["ml", "gmm"] = "ml",
+) -> Results:
+    """Fit a spatial model by exact maximum likelihood.
+
+    Parameters
+    ----------
+    formula
+        ``"y ~ x1 + log(x2)"``. With fixed effects the intercept is left out.
+    data
+        A balanced `Panel`, or a DataFrame indexed by unit (cross-section).
+    w
+        Spatial weights; needed by all models but ``"ols"``. Data and weights meet by unit label.
+    model
+        ``"ols"``, ``"slx"``, ``"sar"``, ``"sem"``, ``"sdm"``, ``"sdem"``.
+    fixed
+        ``"two-way"`` (default for panels), ``"individual"``, ``"time"``, ``"none"`` (default for cross-sections).
+    durbin
+        Regressors that enter spatially lagged in slx, sdm and sdem; by default all but categorical ones.
+    bias
+        Treatment of fixed effects. ``"lee-yu"`` (default): they are eliminated by an orthonormal transformation;
+        where W is not row-stochastic, time effects are estimated and the bias corrected analytically.
+        ``"correction"``: time effects are estimated and the bias corrected. ``"none"``: direct likelihood, whose
+        rho is biased in short panels of few units.
+    information
+        ``"observed"`` (default) or ``"expected"`` information for standard errors.
+    cov
+        ``"classical"``, ``"cluster"`` (by unit), ``"driscoll-kraay"``.
+    bandwidth
+        Lags of the Driscoll-Kraay kernel.
+    method
+        ``"ml"``, or ``"gmm"``: spatial two-stage least squares (cross-section sar and sdm, through spreg).
+
+    Returns
+    -------
+    Results
+
+    Raises
+    ------
+    OptionError, FormulaError, DataError, PanelError, AlignmentError, IdentificationError, ConvergenceError
+
+    References
+    ----------
+    Ord, K. (1975). *Journal of the American Statistical Association* 70, 120-126.
+    Lee, L.-F. and Yu, J. (2010). *Journal of Econometrics* 154, 165-185.
+    Elhorst, J. P. (2014). *Spatial Econometrics: From Cross-Sectional Data to Spatial Panels*.
+    """
+    check_option(model, MODELS, "model")
+    check_option(information, ("observed", "expected"), "information")
+    check_option(cov, COVARIANCES, "cov")
+    check_option(method, ("ml", "gmm"), "method")
+    design = build_design(formula, data)
+    effects, treatment = _effects(design, fixed, bias)
+    spec = MODELS[model]
+    aligned = align(design, w, spec=spec)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        if aligned is not None and aligned.n_links == 0:
+            spec, aligned = _without_links(spec)
+        problem = build_problem(
+            design,
+            aligned,
+            spec=spec,
+            effects=effects,
+            bias=treatment,
+            durbin=_durbin(durbin, design, spec),
+        )
+        _refuse_uniform(problem.weights, effects, spec)
+        _warn_of_direct_bias(design, spec, effects=effects, bias=treatment)
+        estimate = estimate_gmm(problem) if method == "gmm" else estimate_ml(problem, information=information)
+        if not estimate.optimization.converged:
+            _warn_of_bound(estimate)
+    notes = [str(item.message) for item in caught if issubclass(item.category, UserWarning)]
+    for item in caught:
+        warnings.warn(item.message, item.category, stacklevel=2)
+    if problem.n_time_dummies and treatment == "lee-yu":
+        notes.append(
+            "W is not row-stochastic, so that time effects cannot be eliminated by transformation: they were "
+            "estimated, and the bias corrected analytically (Lee and Yu 2010)."
+        )
+    result = Results(
+        estimate=estimate,
+        method=method,
+        information=information,
+        cov_type="classical",
+        bandwidth=None,
+        notes=tuple(notes),
+    )
+    return result if cov == "classical" else result.with_cov(cov, bandwidth=bandwidth)
+
+
+def align(design: Design, w: SpatialWeights | None, *, spec: ModelSpec) -> SpatialWeights | None:
+    """Weights in the order of the design's units, by label; None for a model without spatial terms.
+
+    Raises
+    ------
+    AlignmentError
+        Units are missing on one side.
+    OptionError
+        The model needs weights and there are none.
+    """
+    if w is None:
+        if spec.lag_y or spec.lag_x or spec.lag_error:
+            raise OptionError(f"model={spec.name!r} needs spatial weights: fit(formula, data, w, model={spec.name!r}).")
+        return None
+    if not isinstance(w, SpatialWeights):
+        raise WeightsError(
+            f"Weights must be SpatialWeights, not {type(w).__name__}: use sde.weights.from_graph(...) for libpysal "
+            "objects, sde.weights.from_matrix(a, ids) for matrices."
+        )
+    if _unlabelled(w.ids) and _unlabelled(design.given_index):
+        warnings.warn(
+            "Neither the data nor the weights carry labels: rows are matched by position. Set the index of both to "
+            "the unit's id to be safe.",
+            AlignmentWarning,
+            stacklevel=3,
+        )
+    return w.reorder(design.units, name="data")
+
+
+def _unlabelled(index: pd.Index[Any]) -> bool:
+    """Whether the labels are pandas' default: positions, not ids."""
+    return isinstance(index, pd.RangeIndex) and index.name is None and index.start == 0 and index.step == 1
+
+
+def _effects(design: Design, fixed: Effects | None, bias: Bias | None) -> tuple[Effects, Bias]:
+    if not design.is_panel:
+        if fixed not in {None, "none"}:
+            raise OptionError(f"fixed={fixed!r} needs a panel: build sde.Panel(df, unit=..., time=...).")
+        if bias not in {None, "none"}:
+            raise OptionError(f"bias={bias!r} belongs to fixed effects: this is a cross-section.")
+        return "none", "none"
+    effects: Effects = "two-way" if fixed is None else fixed
+    check_option(effects, EFFECTS, "fixed")
+    T, N = design.y.shape
+    if T < 2 and effects in {"individual", "two-way"}:
+        raise OptionError(f"fixed={effects!r} needs at least two times; the panel has {T}. Use fixed='none'.")
+    if N < 2 and effects in {"time", "two-way"}:
+        raise OptionError(f"fixed={effects!r} needs at least two units; the panel has {N}.")
+    treatment: Bias = "lee-yu" if bias is None else bias
+    check_option(treatment, ("lee-yu", "none", "correction"), "bias")
+    return effects, treatment
+
+
+def _durbin(durbin: list[str] | None, design: Design, spec: ModelSpec) -> tuple[str, ...] | None:
+    if durbin is None:
+        return None
+    if not spec.lag_x:
+        raise OptionError(f"durbin= belongs to slx, sdm and sdem; model={spec.name!r} lags no regressors.")
+    for name in durbin:
+        if name not in design.x_names:
+            raise OptionError(
+                f"durbin= names {name!r}, which is not a regressor.{did_you_mean(name, design.x_names)} "
+                f"There are {name_some(design.x_names, 10)}."
+            )
+    if not durbin:
+        raise OptionError("durbin=[] lags no regressors: use model='sar', 'sem' or 'ols' instead.")
+    return tuple(durbin)
+
+
+def _without_links(spec: ModelSpec) -> tuple[ModelSpec, None]:
+    warnings.warn(
+        f"The weights hold no links: rho, lambda and theta of {spec.name!r} are not identified, and the model is "
+        "estimated without spatial terms.",
+        EstimationWarning,
+        stacklevel=3,
+    )
+    return MODELS["ols"], None
+
+
+def _refuse_uniform(w: SpatialWeights | None, effects: Effects, spec: ModelSpec) -> None:
+    """With equal weights W y is a combination of y and the time mean: nothing identifies rho."""
+    if w is None or effects not in {"time", "two-way"} or not (spec.lag_y or spec.lag_error):
+        return
+    if w.n_links == w.n * (w.n - 1) and np.ptp(w.sparse.data) <= 1e-12 * abs(w.sparse.data[0]):
+        raise IdentificationError(
+            "Every unit has every other as neighbour with the same weight: with time effects the spatial lag is a "
+            "multiple of the response itself, and rho is not identified. Use other weights or drop the time effects."
+        )
+
+
+def _warn_of_direct_bias(design: Design, spec: ModelSpec, *, effects: Effects, bias: Bias) -> None:
+    T, N = design.y.shape
+    if bias == "none" and effects in {"time", "two-way"} and (spec.lag_y or spec.lag_error) and N < 300:
+        warnings.warn(
+            f"bias='none' with {effects} effects at N = {N}, T = {T}: rho is biased downwards and its intervals are "
+            "too narrow (at N = 31, T = 12 by about 0.1, covering 63 to 74 % instead of 95 %). The default bias='lee-yu' "
+            "corrects this.",
+            EstimationWarning,
+            stacklevel=3,
+        )
+
+
+def _warn_of_bound(estimate: Any) -> None:
+    record = estimate.optimization
+    low, high = record.bounds
+    warnings.warn(
+        f"{record.parameter} is at the bound of its admissible interval ({low:.4f}, {high:.4f}): this is not an "
+        "interior maximum, there are no standard errors, and effects are not defined. Often a sign of a missing trend, of "
+        "missing time effects, or of weights with very many links.",
+        EstimationWarning,
+        stacklevel=3,
+    )

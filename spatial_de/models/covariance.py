@@ -1,0 +1,136 @@
+"""Covariance matrices of an estimate: a registry of functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from spatial_de.errors import OptionError
+from spatial_de.models.information import score_operators
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from spatial_de.models.estimate import Estimate
+
+Covariance = Literal["classical", "cluster", "driscoll-kraay"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Scores of the scaled parameters at the estimate.
+
+    Attributes
+    ----------
+    cells
+        Contribution of each unit and time, shape (T, N, k + s + 1). Those of the spatial parameters hold the own
+        part of the quadratic form (``Q_ii e_it^2``) and its expectation.
+    cross
+        Matrices ``(Q + Q') / sigma2`` of the s spatial parameters without diagonal, shape (s, N, N).
+    """
+
+    cells: NDArray[np.float64]
+    cross: NDArray[np.float64]
+
+
+def covariance(estimate: Estimate, kind: Covariance, *, bandwidth: int | None = None) -> NDArray[np.float64]:
+    """Covariance matrix of the reported parameters, shape (p, p).
+
+    Parameters
+    ----------
+    estimate
+        A maximum likelihood estimate.
+    kind
+        ``"classical"`` inverts the information. ``"cluster"`` allows any correlation over time within units.
+        ``"driscoll-kraay"`` allows any correlation between units and autocorrelation up to `bandwidth` times.
+    bandwidth
+        Lags of the Bartlett kernel of Driscoll-Kraay; by default ``floor(4 (T / 100)^(2/9))``.
+    """
+    if kind == "classical":
+        return estimate.bread
+    T = estimate.e.shape[0]
+    if T < 2:
+        raise OptionError(f"cov={kind!r} needs a panel with at least two times; use cov='classical'.")
+    meat = _MEATS[kind](estimate, bandwidth)
+    middle = estimate.scaled_bread @ meat @ estimate.scaled_bread
+    out: NDArray[np.float64] = estimate.jacobian @ middle @ estimate.jacobian.T
+    return out
+
+
+def default_bandwidth(n_times: int) -> int:
+    """``floor(4 (T / 100)^(2/9))`` (Newey and West 1994; Hoechle 2007, section 3)."""
+    return int(4.0 * (n_times / 100.0) ** (2.0 / 9.0))
+
+
+def _cluster(estimate: Estimate, bandwidth: int | None) -> NDArray[np.float64]:
+    """Variance of the score when units are independent but their errors are correlated over time.
+
+    With ``P_ij = sum_t e_it e_jt`` the quadratic part of a spatial score is ``sum_ij Q_ij P_ij``. For independent
+    units its terms are uncorrelated across pairs {i, j}, so that the variance is the sum of the squared own terms
+    (together with the linear part) and of the squared pair terms ``(Q_ij + Q_ji) P_ij``. Adding up scores by unit
+    alone, as for linear models, would miss the pairs. Factor N / (N - 1).
+    """
+    if bandwidth is not None:
+        raise OptionError("bandwidth= belongs to cov='driscoll-kraay'.")
+    scores = _scores(estimate)
+    own = scores.cells.sum(axis=0)
+    meat: NDArray[np.float64] = own.T @ own
+    s = len(scores.cross)
+    if s:
+        products = estimate.e.T @ estimate.e
+        pairs = np.triu(products**2, 1)
+        start = meat.shape[0] - 1 - s
+        meat[start:-1, start:-1] += np.einsum("aij,bij,ij->ab", scores.cross, scores.cross, pairs)
+    N = own.shape[0]
+    return np.asarray(meat * (N / (N - 1)))
+
+
+def _driscoll_kraay(estimate: Estimate, bandwidth: int | None) -> NDArray[np.float64]:
+    """Bartlett-weighted long-run variance of the scores added up over units at each time.
+
+    References
+    ----------
+    Driscoll, J. C. and Kraay, A. C. (1998). *Review of Economics and Statistics* 80, 549-560, equation (7).
+    """
+    T = estimate.e.shape[0]
+    lags = default_bandwidth(T) if bandwidth is None else bandwidth
+    if not 0 <= lags < T:
+        raise OptionError(f"bandwidth={bandwidth!r} must lie between 0 and T - 1 = {T - 1}.")
+    scores = _scores(estimate)
+    by_time = scores.cells.sum(axis=1)
+    if len(scores.cross):
+        start = by_time.shape[1] - 1 - len(scores.cross)
+        by_time[:, start:-1] += 0.5 * np.einsum("ti,aij,tj->ta", estimate.e, scores.cross, estimate.e)
+    by_time = by_time - by_time.mean(axis=0)
+    meat: NDArray[np.float64] = by_time.T @ by_time
+    for lag in range(1, lags + 1):
+        weight = 1.0 - lag / (lags + 1.0)
+        shifted = by_time[lag:].T @ by_time[:-lag]
+        meat += weight * (shifted + shifted.T)
+    return meat
+
+
+def _scores(estimate: Estimate) -> Scores:
+    problem, e, s2 = estimate.problem, estimate.e, estimate.sigma2_scaled
+    T, N = e.shape
+    BZ = problem.Z if problem.MZ is None else problem.Z - estimate.lam * problem.MZ
+    parts = [BZ * e[:, :, None] / s2]
+    cross = np.zeros((0, N, N))
+    if problem.spec.lag_y or problem.spec.lag_error:
+        operators = score_operators(problem, estimate)
+        for Q, L in zip(operators.quadratic, operators.linear, strict=True):
+            own = np.diag(Q)
+            parts.append(((L * e + own * e**2) / s2 - own * problem.periods / T)[:, :, None])
+        cross = np.stack([(Q + Q.T - 2.0 * np.diag(np.diag(Q))) / s2 for Q in operators.quadratic])
+    parts.append((e**2 / (2.0 * s2**2) - problem.n / (T * N) / (2.0 * s2))[:, :, None])
+    return Scores(cells=np.concatenate(parts, axis=2), cross=cross)
+
+
+_MEATS: dict[str, Callable[[Estimate, int | None], NDArray[np.float64]]] = {
+    "cluster": _cluster,
+    "driscoll-kraay": _driscoll_kraay,
+}
+COVARIANCES: tuple[str, ...] = ("classical", *_MEATS)

@@ -1,0 +1,112 @@
+"""A fit as text, in the layout that Stata and statsmodels users read at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from spatial_de.results.core import Results
+
+_WIDTH = 88
+_EFFECTS = {"none": "none (pooled)", "individual": "individual", "time": "time", "two-way": "individual and time"}
+_BIAS = {"lee-yu": "Lee-Yu transformation", "none": "direct", "correction": "analytic bias correction"}
+_COVARIANCES = {
+    "classical": "classical",
+    "cluster": "clustered by unit",
+    "driscoll-kraay": "Driscoll-Kraay",
+}
+
+
+def render_summary(fit: Results) -> str:
+    """Header, coefficient table, notes."""
+    rule = "=" * _WIDTH
+    lines = [fit.estimate.problem.spec.label.center(_WIDTH).rstrip(), rule, *_header(fit), rule, *_table(fit), rule]
+    lines += [*_footer(fit), *(f"Note: {note}" for note in fit.notes)]
+    return "\n".join(lines)
+
+
+def _header(fit: Results) -> list[str]:
+    left = [("Response", fit.response), ("Units", f"{len(fit.units):,}")]
+    if fit.times is not None:
+        left += [
+            ("Times", f"{len(fit.times)} ({fit.times[0]} to {fit.times[-1]})"),
+            ("Fixed effects", _EFFECTS[fit.fixed]),
+        ]
+    if fit.fixed != "none":
+        left.append(("Estimation", _BIAS[fit.bias]))
+    if fit.weights is not None:
+        left.append(("Weights", f"{fit.weights.provenance.rule}, {fit.weights.normalization}"))
+    right = [
+        ("Observations", f"{fit.nobs:,}"),
+        ("in the likelihood", f"{fit.n_likelihood:,}"),
+        ("Log-likelihood", _number(fit.loglik)),
+        ("AIC", _number(fit.aic)),
+        ("BIC", _number(fit.bic)),
+        ("R-squared", f"{fit.r_squared:.4f}" + (" (within)" if fit.fixed != "none" else "")),
+    ]
+    rows = []
+    for i in range(max(len(left), len(right))):
+        cell = f"{left[i][0]:<14} {left[i][1]}" if i < len(left) else ""
+        other = f"{right[i][0]:<18}{right[i][1]:>16}" if i < len(right) else ""
+        if len(cell) > _WIDTH - 36 and other:
+            rows.append(cell)
+            cell = ""
+        rows.append(f"{cell:<{_WIDTH - 34}}{other}".rstrip())
+    return rows
+
+
+def _table(fit: Results) -> list[str]:
+    frame = fit.to_frame().set_index("term")
+    letter = "z" if fit.df_resid is None else "t"
+    p = f"P>|{letter}|"
+    head = f"{fit.response[:21]:<22}{'Coef.':>12}{'Std. err.':>12}{letter:>9}{p:>8}{'[95% conf. interval]':>25}"
+    lines = [head, "-" * _WIDTH]
+    own = [t for t in frame.index if not t.startswith("W_") and t not in {"rho", "lambda", "sigma2"}]
+    lagged = [t for t in frame.index if t.startswith("W_") and t not in own]
+    spatial = [t for t in ("rho", "lambda") if t in frame.index]
+    for title, terms in (("", own), ("Spatial lags of regressors", lagged), ("Spatial parameters", spatial)):
+        if terms and title:
+            lines.append(title)
+        lines += [_row(term, frame.loc[term].to_numpy(dtype=float)) for term in terms]
+    lines += ["-" * _WIDTH, f"{'sigma2':<22}{_number(fit.sigma2):>12}{_number(fit.std_errors['sigma2']):>12}"]
+    return lines
+
+
+def _row(term: str, values: np.ndarray) -> str:
+    estimate, std_error, statistic, p_value, low, high = values
+    name = term if len(term) <= 21 else term[:20] + "…"
+    if not np.isfinite(std_error):
+        return f"{name:<22}{_number(estimate):>12}{'.':>12}{'.':>9}{'.':>8}{'.':>13}{'.':>12}"
+    p = "<0.001" if p_value < 0.001 else f"{p_value:.3f}"
+    return (
+        f"{name:<22}{_number(estimate):>12}{_number(std_error):>12}{statistic:>9.2f}{p:>8}"
+        f"{_number(low):>13}{_number(high):>12}"
+    )
+
+
+def _footer(fit: Results) -> list[str]:
+    record = fit.optimization
+    parts = [f"Standard errors: {_COVARIANCES[fit.cov_type]}"]
+    if fit.cov_type == "driscoll-kraay":
+        parts[0] += f", bandwidth {fit.bandwidth}"
+    if fit.method == "gmm":
+        parts.append("spatial two-stage least squares (spreg)")
+    elif record.bounds is not None:
+        low, high = record.bounds
+        parts += [
+            f"{fit.information} information",
+            f"{record.parameter} in ({low:.3f}, {high:.3f}), {record.status}, log-determinant by eigenvalues",
+        ]
+    return ["; ".join(parts) + "."]
+
+
+def _number(value: float) -> str:
+    """Four significant decimals in a width of eleven."""
+    if not np.isfinite(value):
+        return "."
+    size = abs(value)
+    if size and (size < 1e-3 or size >= 1e7):
+        return f"{value:.3e}"
+    return f"{value:,.4f}" if size < 1000 else f"{value:,.2f}"
