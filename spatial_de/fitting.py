@@ -223,8 +223,8 @@ def _warn_of_direct_bias(design: Design, spec: ModelSpec, *, effects: Effects, b
     if bias == "none" and effects in {"time", "two-way"} and (spec.lag_y or spec.lag_error) and N < 300:
         warnings.warn(
             f"bias='none' with {effects} effects at N = {N}, T = {T}: rho is biased downwards and its intervals are "
-            "too narrow (at N = 31, T = 12 by about 0.1, covering 63 to 74 % instead of 95 %). The default bias='lee-yu' "
-            "corrects this.",
+            "too narrow (at N = 31, T = 12 by about 0.1, covering 63 to 74 % instead of 95 %). The default "
+            "bias='lee-yu' corrects this.",
             EstimationWarning,
             stacklevel=3,
         )
@@ -235,8 +235,8 @@ def _warn_of_bound(estimate: Any) -> None:
     low, high = record.bounds
     warnings.warn(
         f"{record.parameter} is at the bound of its admissible interval ({low:.4f}, {high:.4f}): this is not an "
-        "interior maximum, there are no standard errors, and effects are not defined. Often a sign of a missing trend, of "
-        "missing time effects, or of weights with very many links.",
+        "interior maximum, there are no standard errors, and effects are not defined. Often a sign of a missing "
+        "trend, of missing time effects, or of weights with very many links.",
         EstimationWarning,
         stacklevel=3,
     )
