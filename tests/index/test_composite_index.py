@@ -59,6 +59,18 @@ def test_entropy_of_a_concentrated_and_of_an_even_indicator():
     assert weights.loc["one", "weight"] == pytest.approx(1 / (2 - math.log(3) / math.log(4)))
 
 
+def test_entropy_counts_the_smallest_shares():
+    rng = np.random.default_rng(5)
+    columns = {name: rng.lognormal(sigma=4.0, size=200) for name in "pqr"}
+    shape = {"units": [f"u{i:02d}" for i in range(40)], "times": range(5)}
+    found = composite_index(panel(columns, **shape), list("pqr")).weights
+    for name, values in columns.items():
+        shares = [(v - values.min()) / (values - values.min()).sum() for v in values]
+        assert 0 < sorted(shares)[1] < 1e-6
+        by_hand = -math.fsum(s * math.log(s) for s in shares if s > 0) / math.log(200)
+        assert found.loc[name, "entropy"] == pytest.approx(by_hand, rel=1e-13)
+
+
 def test_topsis_by_hand():
     w = composite_index(panel(SMALL), DIRECTIONS).weights["weight"].tolist()
     closeness = []
