@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+import io
+import warnings
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,15 +31,13 @@ def estimate_gmm(problem: Problem) -> Estimate:
     ----------
     Kelejian, H. H. and Prucha, I. R. (1998). *Journal of Real Estate Finance and Economics* 17, 99-121.
     """
-    from spreg import GM_Lag
-
     design, spec = problem.design, problem.spec
     _check(problem)
     durbin = spec.lag_x
     k = design.X.shape[2]
     if problem.weights is None:
         raise OptionError("method='gmm' needs spatial weights.")
-    fitted = GM_Lag(
+    fitted = _quietly(
         design.y[0][:, None],
         design.X[0],
         w=problem.weights.to_w(),
@@ -65,6 +66,15 @@ def estimate_gmm(problem: Problem) -> Estimate:
         loglik=float("nan"),
         optimization=Optimization("none", None, (), 1, "closed form", 0.0, None),
     )
+
+
+def _quietly(y: Any, X: Any, **options: Any) -> Any:
+    """``spreg.GM_Lag`` without what it prints and without pandas' warnings about its own code."""
+    from spreg import GM_Lag
+
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return GM_Lag(y, X, **options)
 
 
 def _check(problem: Problem) -> None:
