@@ -7,7 +7,7 @@ from spatial_de.autocorrelation.local import (
     LocalMoranByTime,
     local_moran,
 )
-from spatial_de.autocorrelation.moran import Moran, MoranByTime, moran
+from spatial_de.autocorrelation.overall import Moran, MoranByTime, moran
 
 __all__ = [
     "CLUSTERS",

@@ -12,7 +12,7 @@ import pandas as pd
 
 from spatial_de.autocorrelation import inputs
 from spatial_de.autocorrelation.moments import local_moments
-from spatial_de.autocorrelation.moran import time_position
+from spatial_de.autocorrelation.overall import time_position
 from spatial_de.autocorrelation.multiple import Control, adjust
 from spatial_de.autocorrelation.permutation import conditional_draws, conditional_p_values
 from spatial_de.errors import DataWarning, OptionError

@@ -88,7 +88,10 @@ class CompositeIndex:
             f"{self.values.max():.4f}"
         )
         table = self.weights.drop(columns=["label", "source"], errors="ignore")
-        return "\n".join([head, table.to_string(float_format="{:.4g}".format, max_rows=20), *self.notes])
+        lines = [head, table.to_string(float_format="{:.4g}".format, max_rows=20)]
+        if "explained" in self.summary:
+            lines.append(self.summary.to_string(float_format="{:.4f}".format))
+        return "\n".join([*lines, *self.notes])
 
     __repr__ = __str__
 

@@ -102,6 +102,7 @@ def test_first_component_of_two_indicators_is_their_mean():
     r = np.corrcoef(columns["p"], columns["q"])[0, 1]
     assert found.summary.loc["all", "explained"] == pytest.approx((1 + r) / 2)
     assert found.summary.loc["all", "components"] == 1
+    assert f"{(1 + r) / 2:.4f}" in str(found)
 
 
 def test_several_components_by_singular_values():
