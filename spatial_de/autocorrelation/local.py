@@ -12,8 +12,8 @@ import pandas as pd
 
 from spatial_de.autocorrelation import inputs
 from spatial_de.autocorrelation.moments import local_moments
-from spatial_de.autocorrelation.overall import time_position
 from spatial_de.autocorrelation.multiple import Control, adjust
+from spatial_de.autocorrelation.overall import time_position
 from spatial_de.autocorrelation.permutation import conditional_draws, conditional_p_values
 from spatial_de.errors import DataWarning, OptionError
 from spatial_de.wording import check_option, name_some, plural
