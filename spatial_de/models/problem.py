@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from spatial_de.errors import DataError, IdentificationError
+from spatial_de.errors import DataError, FormulaError, IdentificationError
 from spatial_de.models.identification import check_rank
 from spatial_de.panel.design import INTERCEPT, Design
 from spatial_de.panel.transforms import Effects, free_observations, within
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from spatial_de.weights import SpatialWeights
 
 Bias = Literal["lee-yu", "none", "correction"]
+RESERVED = (INTERCEPT, "rho", "lambda", "sigma2")
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Problem:
         Their lags by the weights of the error, or None for models without a spatial error.
     names
         Labels of the k columns of Z.
+    lagged
+        Positions of the design's regressors whose spatial lags are in Z, in the order of their columns there.
     y_centre, Wy_centre, z_centre
         Constants taken out of the columns before scaling; they move the intercept only.
     y_scale, z_scale
@@ -70,6 +74,7 @@ class Problem:
     MWy: NDArray[np.float64] | None
     MZ: NDArray[np.float64] | None
     names: tuple[str, ...]
+    lagged: tuple[int, ...]
     y_centre: float
     Wy_centre: float
     z_centre: NDArray[np.float64]
@@ -139,16 +144,18 @@ def build_problem(
     """
     T, N = design.y.shape
     row_stochastic = w is None or w.is_row_stochastic
-    explicit_times = effects in {"time", "two-way"} and not row_stochastic
+    # lagged regressors are regressors like others; only a lagged response or error ties W to the transformation
+    explicit_times = effects in {"time", "two-way"} and not row_stochastic and (spec.lag_y or spec.lag_error)
     eliminated: Effects = effects
     if explicit_times:
         eliminated = "individual" if effects == "two-way" else "none"
-    lag = _Lag(w, absorbs_constant=row_stochastic or eliminated == "individual")
+    lag = _Lag(w, absorbs_constant=row_stochastic or eliminated in {"individual", "two-way"})
     centred = design.intercept or effects != "none"
 
     y = _centre(design.y, centred=centred)
     Wy = lag(y) if spec.lag_y else None
-    columns, names = _regressors(design, lag, spec=spec, durbin=durbin, centred=centred)
+    lagged = _lagged(design, spec=spec, durbin=durbin)
+    columns, names = _regressors(design, lag, lagged=lagged, centred=centred)
     if design.intercept and effects == "none":
         columns.insert(0, _Column(np.ones((T, N)), 0.0))
         names.insert(0, INTERCEPT)
@@ -188,6 +195,7 @@ def build_problem(
         if error
         else None,
         names=tuple(names),
+        lagged=lagged,
         y_centre=y.centre,
         Wy_centre=0.0 if Wy is None else Wy.centre,
         z_centre=np.array([column.centre for column in columns]),
@@ -236,20 +244,28 @@ def _centre(x: NDArray[np.float64], *, centred: bool) -> _Column:
 
 
 def _regressors(
-    design: Design, lag: _Lag, *, spec: ModelSpec, durbin: tuple[str, ...] | None, centred: bool
+    design: Design, lag: _Lag, *, lagged: tuple[int, ...], centred: bool
 ) -> tuple[list[_Column], list[str]]:
     """Columns X, then W X, with their names."""
     columns = [_centre(design.X[:, :, j], centred=centred) for j in range(design.X.shape[2])]
-    names = list(design.x_names)
-    if spec.lag_x:
-        lagged = [
-            j
-            for j, name in enumerate(design.x_names)
-            if (name in durbin if durbin is not None else not design.dummies[j])
-        ]
-        columns += [lag(columns[j]) for j in lagged]
-        names += [f"W_{design.x_names[j]}" for j in lagged]
+    columns += [lag(columns[j]) for j in lagged]
+    names = [*design.x_names, *(f"W_{design.x_names[j]}" for j in lagged)]
+    taken = [name for name, count in Counter([*names, *RESERVED]).items() if count > 1]
+    if taken:
+        raise FormulaError(
+            f"Two parameters would be called {taken[0]!r}: rename the regressor, or leave out of the formula what the "
+            "model lags by itself."
+        )
     return columns, names
+
+
+def _lagged(design: Design, *, spec: ModelSpec, durbin: tuple[str, ...] | None) -> tuple[int, ...]:
+    """Positions of the regressors that enter spatially lagged."""
+    if not spec.lag_x:
+        return ()
+    return tuple(
+        j for j, name in enumerate(design.x_names) if (name in durbin if durbin is not None else not design.dummies[j])
+    )
 
 
 def _transform_response(y: _Column, effects: Effects, name: str) -> tuple[NDArray[np.float64], float]:

@@ -12,6 +12,7 @@ import pandas as pd
 from spatial_de.effects.core import Coefficients, Effects, Inference, compute_effects, critical_value, two_sided_p
 from spatial_de.errors import OptionError
 from spatial_de.models.covariance import COVARIANCES, Covariance, covariance, default_bandwidth
+from spatial_de.panel.design import INTERCEPT
 from spatial_de.results.summary import render_summary
 from spatial_de.wording import check_option
 
@@ -269,15 +270,18 @@ class Results:
         )
 
     def _coefficients(self) -> Coefficients:
-        design = self._design
-        names = list(self.estimate.names)
-        terms = [name for name, dummy in zip(design.x_names, design.dummies, strict=True) if not dummy]
-        wanted = [*terms, *(f"W_{term}" for term in terms), "rho"]
-        positions = [names.index(name) if name in names else -1 for name in wanted]
+        design, problem = self._design, self.estimate.problem
+        first = int(INTERCEPT in problem.names)
+        own = [j for j, dummy in enumerate(design.dummies) if not dummy]
+        absent = -1  # picks the zero appended below
+        lags = {j: first + len(design.x_names) + i for i, j in enumerate(problem.lagged)}
+        rho = self.estimate.names.index("rho") if problem.spec.lag_y else absent
+        positions = [*(first + j for j in own), *(lags.get(j, absent) for j in own), rho]
+        terms = tuple(design.x_names[j] for j in own)
         params = np.append(self.estimate.params, 0.0)[positions]
         padded = np.pad(self.cov.to_numpy(), (0, 1))[np.ix_(positions, positions)]
         m = len(terms)
-        return Coefficients(tuple(terms), params[:m], params[m:-1], float(params[-1]), padded, self.df_resid)
+        return Coefficients(terms, params[:m], params[m:-1], float(params[-1]), padded, self.df_resid)
 
     def summary(self) -> str:
         """The fit as text: what was estimated, coefficients, spatial parameters, notes."""
