@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from spatial_de.errors import AlignmentWarning, EstimationWarning, IdentificationError, OptionError, WeightsError
+from spatial_de.errors import (
+    AlignmentError,
+    AlignmentWarning,
+    EstimationWarning,
+    IdentificationError,
+    OptionError,
+    WeightsError,
+)
 from spatial_de.models import MODELS, build_problem, estimate_ml
 from spatial_de.models.covariance import COVARIANCES, Covariance
 from spatial_de.models.gmm import estimate_gmm
@@ -146,6 +153,12 @@ def align(design: Design, w: SpatialWeights | None, *, spec: ModelSpec) -> Spati
         raise WeightsError(
             f"Weights must be SpatialWeights, not {type(w).__name__}: use sde.weights.from_graph(...) for libpysal "
             "objects, sde.weights.from_matrix(a, ids) for matrices."
+        )
+    if _unlabelled(design.given_index) and not _unlabelled(w.ids):
+        raise AlignmentError(
+            "The data carry no unit labels (their index is 0, 1, 2, ...), the weights do, such as "
+            f"{name_some(w.ids, 2)}: use df.set_index(...) for a cross-section, sde.Panel(df, unit=..., time=...) for a "
+            "panel."
         )
     if _unlabelled(w.ids) and _unlabelled(design.given_index):
         warnings.warn(

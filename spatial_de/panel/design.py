@@ -115,6 +115,11 @@ def build_design(formula: str, data: Panel | pd.DataFrame) -> Design:
 
 
 def _sorted_by_unit(data: pd.DataFrame) -> pd.DataFrame:
+    if isinstance(data.index, pd.MultiIndex):
+        raise DataError(
+            f"The data are indexed by pairs such as {data.index[0]!r}: for a panel build "
+            "sde.Panel(df.reset_index(), unit=..., time=...); a cross-section has one label per row."
+        )
     index = as_index(data.index, what="the data")
     try:
         return data.iloc[np.argsort(index.to_numpy(), kind="stable")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +24,8 @@ def render_summary(fit: Results) -> str:
     """Header, coefficient table, notes."""
     rule = "=" * _WIDTH
     lines = [fit.estimate.problem.spec.label.center(_WIDTH).rstrip(), rule, *_header(fit), rule, *_table(fit), rule]
-    lines += [*_footer(fit), *(f"Note: {note}" for note in fit.notes)]
+    for paragraph in (_footer(fit), *(f"Note: {note}" for note in fit.notes)):
+        lines += textwrap.wrap(paragraph, _WIDTH)
     return "\n".join(lines)
 
 
@@ -86,7 +88,7 @@ def _row(term: str, values: np.ndarray) -> str:
     )
 
 
-def _footer(fit: Results) -> list[str]:
+def _footer(fit: Results) -> str:
     record = fit.optimization
     parts = [f"Standard errors: {_COVARIANCES[fit.cov_type]}"]
     if fit.cov_type == "driscoll-kraay":
@@ -99,7 +101,7 @@ def _footer(fit: Results) -> list[str]:
             f"{fit.information} information",
             f"{record.parameter} in ({low:.3f}, {high:.3f}), {record.status}, log-determinant by eigenvalues",
         ]
-    return ["; ".join(parts) + "."]
+    return "; ".join(parts) + "."
 
 
 def _number(value: float) -> str:
