@@ -1,0 +1,319 @@
+"""`regression`: several fits side by side, as journals print them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from spatial_de.errors import OptionError
+from spatial_de.tables import numbers
+from spatial_de.tables.grid import Align, Grid, Row
+from spatial_de.wording import check_option, plural
+
+if TYPE_CHECKING:
+    from spatial_de.effects.core import Effects
+    from spatial_de.results import Results
+
+Below = Literal["std_error", "p_value", "statistic", "conf_int", "none"]
+
+BLOCKS = (
+    "Coefficients",
+    "Spatial lags of regressors",
+    "Spatial parameters",
+    "Direct effects",
+    "Indirect effects",
+    "Total effects",
+)
+_SPATIAL = ("rho", "lambda")
+_COLUMNS = ["model", "block", "term", "estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high"]
+_COVARIANCES = {"classical": "classical", "cluster": "clustered by unit", "driscoll-kraay": "Driscoll-Kraay"}
+_EFFECTS = {"none": "none", "individual": "units", "time": "times", "two-way": "units and times"}
+_BIAS = {"lee-yu": "Lee-Yu", "none": "direct", "correction": "bias-corrected"}
+_BELOW = {
+    "std_error": "Standard errors in brackets.",
+    "p_value": "p-values in brackets.",
+    "statistic": "z (for linear models t) statistics in brackets.",
+    "conf_int": "95 % confidence intervals in square brackets.",
+    "none": "",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class RegressionTable:
+    """Several fits side by side, from `regression`.
+
+    Attributes
+    ----------
+    numbers
+        Unrounded: columns model, block, term, estimate, std_error, statistic, p_value, conf_low, conf_high.
+    facts
+        Index: what (observations, log-likelihood, ...); one column per model.
+    notes
+        What has to stand below the table.
+    below, stars, digits, labels
+        How it is shown.
+    """
+
+    numbers: pd.DataFrame
+    facts: pd.DataFrame
+    notes: tuple[str, ...]
+    below: Below
+    stars: bool
+    digits: int
+    labels: Mapping[str, str]
+
+    @property
+    def models(self) -> list[str]:
+        """Heads of the columns."""
+        return [str(name) for name in self.facts.columns]
+
+    def to_frame(self) -> pd.DataFrame:
+        """The unrounded numbers, one row per model and term."""
+        return self.numbers.copy()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Numbers, facts and notes in plain Python types."""
+        return {
+            "numbers": self.numbers.to_dict(orient="list"),
+            "facts": {str(name): self.facts[name].to_dict() for name in self.facts.columns},
+            "notes": list(self.notes),
+        }
+
+    def wide(self) -> pd.DataFrame:
+        """Unrounded, models side by side: columns block, term, quantity and one per model; facts at the end."""
+        long = self.numbers.melt(["model", "block", "term"], var_name="quantity")
+        keys = ["block", "term", "quantity"]
+        wide = long.pivot_table(index=keys, columns="model", values="value", sort=False, dropna=False)
+        order = long.drop_duplicates(keys).set_index(keys).index
+        wide = wide.reindex(index=order, columns=self.models).dropna(how="all").astype(object)
+        position = {name: i for i, name in enumerate(BLOCKS)}
+        terms = {term: i for i, term in enumerate(dict.fromkeys(self.numbers["term"]))}
+        rows = sorted(wide.index, key=lambda key: (position[key[0]], terms[key[1]]))
+        facts = self.facts.set_axis(
+            pd.MultiIndex.from_tuples([("Facts", name, "value") for name in self.facts.index], names=keys)
+        )
+        return pd.concat([wide.loc[rows], facts.astype(object)]).reset_index()
+
+    def grid(self) -> Grid:
+        """The table as text."""
+        rows: list[Row] = []
+        centre: Align = "c"
+        present = [block for block in BLOCKS if (self.numbers["block"] == block).any()]
+        for block in present:
+            if block != present[0] or block != BLOCKS[0]:
+                rows.append(Row((block, *([""] * len(self.models))), rule=bool(rows), heading=True))
+            rows += self._block(block)
+        facts = self.facts.astype(object)
+        for i, (name, values) in enumerate(facts.iterrows()):
+            rows.append(Row((str(name), *(_fact(value) for value in values)), rule=i == 0))
+        return Grid(
+            header=("", *self.models),
+            rows=tuple(rows),
+            align=("l", *itertools.repeat(centre, len(self.models))),
+            frame=self.wide(),
+            note=" ".join(self.notes),
+        )
+
+    def _block(self, block: str) -> Iterable[Row]:
+        part = self.numbers[self.numbers["block"] == block]
+        for term in dict.fromkeys(part["term"]):
+            cells = part[part["term"] == term].set_index("model").reindex(self.models)
+            decimals = _decimals(cells, self.digits)
+            yield Row((self._label(str(term)), *(self._estimate(cell, decimals) for _, cell in cells.iterrows())))
+            if self.below != "none":
+                yield Row(("", *(self._uncertainty(cell, decimals) for _, cell in cells.iterrows())))
+
+    def _label(self, term: str) -> str:
+        if term in self.labels:
+            return self.labels[term]
+        if term.startswith("W_") and term[2:] in self.labels:
+            return f"W × {self.labels[term[2:]]}"
+        return term
+
+    def _estimate(self, cell: pd.Series, decimals: int | None) -> str:
+        if np.isnan(cell["estimate"]):
+            return ""
+        if cell["std_error"] == 0.0:
+            return "0"  # the model has no such effect
+        return _number(cell["estimate"], decimals) + (numbers.stars(cell["p_value"]) if self.stars else "")
+
+    def _uncertainty(self, cell: pd.Series, decimals: int | None) -> str:
+        if np.isnan(cell["estimate"]) or not np.isfinite(cell["std_error"]) or cell["std_error"] == 0.0:
+            return ""
+        if self.below == "conf_int":
+            return f"[{_number(cell['conf_low'], decimals)}, {_number(cell['conf_high'], decimals)}]"
+        if self.below == "p_value":
+            return f"({numbers.p_value(cell['p_value'])})"
+        if self.below == "statistic":
+            return f"({numbers.fixed(cell['statistic'], 2)})"
+        return f"({_number(cell['std_error'], decimals)})"
+
+    def __str__(self) -> str:
+        from spatial_de.tables.writers import render
+
+        return render(self, "txt")
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        from spatial_de.tables.writers import render
+
+        return render(self, "html")
+
+
+def regression(
+    fits: Sequence[Results],
+    *,
+    names: Sequence[str] | None = None,
+    effects: bool | Sequence[Effects | None] = False,
+    below: Below = "std_error",
+    stars: bool = True,
+    digits: int = 3,
+    labels: Mapping[str, str] | None = None,
+    notes: Sequence[str] = (),
+) -> RegressionTable:
+    """Several fits side by side: coefficients, spatial lags, spatial parameters, effects, facts of each fit.
+
+    Parameters
+    ----------
+    fits
+        Results of `fit`.
+    names
+        Heads of the columns; by default ``"(1) OLS"``, ``"(2) SAR"``, ...
+    effects
+        True adds the direct, indirect and total effects of each fit (simulated, 1,000 draws, seed 0); or give
+        one `Effects` per fit, None for a column without.
+    below
+        What stands in brackets below an estimate: "std_error", "p_value", "statistic", "conf_int", "none".
+    stars
+        Mark p < 0.10, 0.05, 0.01 with one, two, three stars.
+    digits
+        Significant digits of the smallest standard error in a row; estimate and error get the same decimals.
+    labels
+        Names of terms for people: ``{"digital": "Digital-economy index"}``; spatial lags follow.
+    notes
+        Sentences to add below.
+
+    Returns
+    -------
+    RegressionTable
+
+    Raises
+    ------
+    OptionError
+        No fits, names that do not fit their number, an unknown option.
+
+    Examples
+    --------
+    ``print(sde.tables.regression([sar, sdm], effects=True))``
+    """
+    fits = list(fits)
+    check_option(below, get_args(Below), "below")
+    heads = _heads(fits, names)
+    found = _effects(fits, effects)
+    blocks = [_coefficients(fit, head) for fit, head in zip(fits, heads, strict=True)]
+    blocks += [_effect_rows(eff, head) for eff, head in zip(found, heads, strict=True) if eff is not None]
+    return RegressionTable(
+        numbers=pd.concat(blocks, ignore_index=True)[_COLUMNS],
+        facts=pd.DataFrame({head: _facts(fit) for fit, head in zip(fits, heads, strict=True)}),
+        notes=(*_notes(fits, found, below=below, stars=stars), *notes),
+        below=below,
+        stars=stars,
+        digits=digits,
+        labels=dict(labels or {}),
+    )
+
+
+def _heads(fits: list[Results], names: Sequence[str] | None) -> list[str]:
+    if not fits:
+        raise OptionError("There is no fit to show: give a list such as regression([sar, sdm]).")
+    if names is None:
+        return [f"({i}) {fit.model.upper()}" for i, fit in enumerate(fits, start=1)]
+    if isinstance(names, str) or len(names) != len(fits):
+        given = repr(names) if isinstance(names, str) else plural(len(names), "name")
+        raise OptionError(f"names={given} for {plural(len(fits), 'fit')}: give one name per fit, as a list.")
+    if len(set(names)) < len(names):
+        raise OptionError("names must differ from each other, so that columns can be told apart.")
+    return list(names)
+
+
+def _effects(fits: list[Results], effects: bool | Sequence[Effects | None]) -> list[Effects | None]:
+    if isinstance(effects, bool):
+        return [fit.effects() if effects else None for fit in fits]
+    if len(effects) != len(fits):
+        raise OptionError(
+            f"effects= holds {len(effects)} for {plural(len(fits), 'fit')}: give one Effects (or None) per fit."
+        )
+    return list(effects)
+
+
+def _coefficients(fit: Results, head: str) -> pd.DataFrame:
+    frame = fit.to_frame()
+    own = set(fit.params.index)
+    frame = frame[frame["term"] != "sigma2"].assign(model=head)
+    lagged = [str(t).startswith("W_") and str(t)[2:] in own for t in frame["term"]]
+    frame["block"] = np.where(frame["term"].isin(_SPATIAL), BLOCKS[2], np.where(lagged, BLOCKS[1], BLOCKS[0]))
+    return frame
+
+
+def _effect_rows(effects: Effects, head: str) -> pd.DataFrame:
+    frame = effects.to_frame().assign(model=head)
+    frame["block"] = [f"{str(kind).capitalize()} effects" for kind in frame["effect"]]
+    return frame.drop(columns="effect")
+
+
+def _facts(fit: Results) -> dict[str, object]:
+    facts: dict[str, object] = {
+        "Observations": fit.nobs,
+        "in the likelihood": fit.n_likelihood,
+        "Log-likelihood": numbers.fixed(fit.loglik, 2),
+        "AIC": numbers.fixed(fit.aic, 2),
+        "R-squared": numbers.fixed(fit.r_squared, 3),
+        "sigma²": numbers.significant(fit.sigma2, 4),
+    }
+    if fit.times is not None:
+        facts |= {"Fixed effects": _EFFECTS[fit.fixed], "Estimation": _BIAS[fit.bias] if fit.fixed != "none" else "-"}
+    facts["Weights"] = "-" if fit.weights is None else fit.weights.provenance.rule
+    facts["Standard errors"] = _COVARIANCES[fit.cov_type]
+    return facts
+
+
+def _notes(fits: list[Results], effects: list[Effects | None], *, below: Below, stars: bool) -> list[str]:
+    notes = [_BELOW[below]] if _BELOW[below] else []
+    if stars:
+        notes.append("* p < 0.10, ** p < 0.05, *** p < 0.01.")
+    shown = next((eff for eff in effects if eff is not None), None)
+    if shown is not None:
+        how = "by the delta method" if shown.inference == "delta" else f"from {shown.draws:,} draws, seed {shown.seed}"
+        notes.append(f"Errors of effects {how}.")
+    if any(fit.fixed != "none" for fit in fits):
+        notes.append("R-squared is that of the data without fixed effects.")
+    if len({(fit.n_likelihood, fit.fixed, fit.bias, fit.response) for fit in fits}) > 1:
+        notes.append("Log-likelihoods and AIC of columns with different data or transformations cannot be compared.")
+    return notes
+
+
+def _decimals(cells: pd.DataFrame, digits: int) -> int | None:
+    """Decimals of a row; None where fixed decimals would not show the smallest error."""
+    errors = cells["std_error"].to_numpy(dtype=float)
+    errors = errors[np.isfinite(errors) & (errors > 0)]
+    if not len(errors):
+        return None
+    smallest = float(errors.min())
+    too_small = smallest < 10.0 ** -(numbers.MAX_DECIMALS - digits + 1)
+    return None if too_small else numbers.decimals_for(smallest, digits)
+
+
+def _number(value: float, decimals: int | None) -> str:
+    return numbers.significant(value) if decimals is None else numbers.fixed(value, decimals)
+
+
+def _fact(value: object) -> str:
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return ""
+    return f"{value:,}" if isinstance(value, int) else str(value)
