@@ -62,7 +62,7 @@ class LisaSettings:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class LocalMoran:
     """Local Moran statistics of one variable, from `local_moran`.
 
@@ -112,7 +112,7 @@ class LocalMoran:
         return self.table.to_html()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class LocalMoranByTime:
     """Local Moran statistics of a panel variable; ``result[2015]`` is one year's `LocalMoran`.
 

@@ -93,7 +93,7 @@ class Moran:
         return self.to_frame().to_html()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class MoranByTime:
     """Moran's I of a panel variable at each time, from `moran`; ``result[2015]`` is one year's `Moran`.
 

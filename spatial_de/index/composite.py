@@ -31,7 +31,7 @@ _COMPARABILITY = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class CompositeIndex:
     """A composite index with its weights, from `composite_index`.
 
