@@ -12,10 +12,12 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from spatial_de.errors import WeightsError
-from spatial_de.weights.labels import as_index, match_labels
-from spatial_de.weights.normalisation import Normalization, normalise
-from spatial_de.wording import check_option, name_some, plural
+from spatial_de.errors import DataError, WeightsError
+from spatial_de.weights import description, pysal
+from spatial_de.weights.checks import as_csr, check_matrix, freeze
+from spatial_de.weights.labels import as_index, explain_mismatch, match_labels
+from spatial_de.weights.normalisation import NORMALIZATIONS, Normalization, normalise
+from spatial_de.wording import check_option, did_you_mean, name_some, plural
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,15 +37,19 @@ class Provenance:
     crs
         Coordinate system of the geometry used, or None.
     islands
-        How units without neighbours were treated, in words.
+        How units without neighbours were treated, in words; empty where nobody asked.
     notes
         Anything else worth knowing: links added, vertices snapped, warnings.
+    variables
+        Names of the variables the weights were computed from, for weights that are not geographic: where one of
+        them is the outcome, the weights are endogenous.
     """
 
     rule: str
     crs: str | None = None
-    islands: str = "none found"
+    islands: str = ""
     notes: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
 
     def with_note(self, note: str) -> Provenance:
         """Provenance with one more note."""
@@ -98,10 +104,10 @@ class SpatialWeights:
         normalization: Normalization = "none",
         allow_negative: bool = False,
     ) -> None:
-        check_option(normalization, ("none", "row", "spectral", "minmax"), "normalize")
+        check_option(normalization, NORMALIZATIONS, "normalize")
         self._ids = as_index(ids, what="weights")
-        self._raw = _freeze(_as_csr(matrix))
-        _check_matrix(self._raw, self._ids, allow_negative=allow_negative)
+        self._raw = freeze(as_csr(matrix))
+        check_matrix(self._raw, self._ids, allow_negative=allow_negative)
         self._normalization: Normalization = normalization
         self._allow_negative = allow_negative
         self._provenance = provenance or Provenance(rule="matrix given by the user")
@@ -126,7 +132,7 @@ class SpatialWeights:
         """Weights after normalisation, shape (n, n), read-only."""
         if self._normalization == "none":
             return self._raw
-        return _freeze(normalise(self._raw, self._normalization))
+        return freeze(normalise(self._raw, self._normalization))
 
     @property
     def normalization(self) -> Normalization:
@@ -159,6 +165,12 @@ class SpatialWeights:
         """Whether the raw weights are symmetric."""
         gap = abs(self._raw - self._raw.T)
         return bool(gap.nnz == 0 or gap.max() <= 1e-12 * abs(self._raw).max())
+
+    @cached_property
+    def is_uniform(self) -> bool:
+        """Whether every unit is linked with every other and all weights are equal: lags are then plain means."""
+        values = self.sparse.data
+        return self.n > 1 and self.n_links == self.n * (self.n - 1) and bool(np.ptp(values) <= 1e-12 * abs(values[0]))
 
     @cached_property
     def component_labels(self) -> NDArray[np.int_]:
@@ -207,9 +219,11 @@ class SpatialWeights:
         target = as_index(ids, what="the requested units")
         order = self._ids.get_indexer(target)
         if (order < 0).any():
+            advice = explain_mismatch(self._ids, target, left="the weights", right="the requested units")
             raise WeightsError(
-                f"The weights have no {plural(int((order < 0).sum()), 'unit')} {name_some(target[order < 0])}: "
-                "ask for units that are in w.ids."
+                advice
+                or f"{plural(int((order < 0).sum()), 'requested unit')} not in the weights: "
+                f"{name_some(target[order < 0])}. Ask for units that are in w.ids."
             )
         part = self._copy(matrix=self._raw[order][:, order], ids=self._ids[order])
         note = f"subset: {part.n} of {self.n} units kept"
@@ -229,10 +243,21 @@ class SpatialWeights:
         Returns
         -------
         Series or DataFrame
-            Lagged values in the order of `x`.
+            Lagged values in the order of `x`. Where a neighbour's value is missing, so is the lag.
+
+        Raises
+        ------
+        AlignmentError
+            `x` and the weights do not have the same units.
+        DataError
+            `x` holds text.
         """
         order = match_labels(as_index(x.index, what="the variable"), self._ids, left="the variable", right="weights")
-        lagged = self.sparse @ x.to_numpy(dtype=np.float64)[order]
+        try:
+            numbers = x.to_numpy(dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"A spatial lag needs numbers: {error}. Convert the variable first.") from error
+        lagged = self.sparse @ numbers[order]
         values = np.empty_like(lagged)
         values[order] = lagged
         if isinstance(x, pd.DataFrame):
@@ -240,7 +265,15 @@ class SpatialWeights:
         return pd.Series(values, index=x.index, name=x.name)
 
     def neighbors(self, unit: Any) -> pd.Series:
-        """Weights of one unit's neighbours, indexed by their labels."""
+        """Weights of one unit's neighbours, indexed by their labels.
+
+        Raises
+        ------
+        WeightsError
+            There is no such unit.
+        """
+        if unit not in self._ids:
+            raise WeightsError(f"The weights have no unit {unit!r}.{did_you_mean(unit, self._ids)}")
         position = self._ids.get_loc(unit)
         row = self.sparse[[position]].tocoo()
         return pd.Series(row.data, index=self._ids[row.coords[1]], name=unit)
@@ -250,47 +283,25 @@ class SpatialWeights:
         return pd.DataFrame(self.sparse.toarray(), index=self._ids, columns=self._ids)
 
     def to_edges(self) -> pd.DataFrame:
-        """Weights as a table with columns focal, neighbor, weight, one row per link."""
+        """Weights as a table with columns focal, neighbor, weight, one row per link.
+
+        Units without neighbours have no row: ``from_edges(w.to_edges(), ids=w.ids)`` brings them back.
+        """
         links = self.sparse.tocoo()
         row, column = links.coords
         return pd.DataFrame({"focal": self._ids[row], "neighbor": self._ids[column], "weight": links.data})
 
     def to_graph(self) -> Any:
-        """The weights as a `libpysal.graph.Graph`."""
-        from libpysal.graph import Graph
-
-        return Graph.from_sparse(self.sparse, ids=self._ids.tolist())
+        """The weights as a `libpysal.graph.Graph`; row-normalised ones carry the transformation ``"R"``."""
+        return pysal.to_graph(self.sparse, self._ids, normalization=self._normalization)
 
     def to_w(self) -> Any:
-        """The weights as a `libpysal.weights.W`."""
-        from libpysal.weights import W
-
-        neighbors, weights = {}, {}
-        for unit, start, stop in zip(self._ids.tolist(), self.sparse.indptr[:-1], self.sparse.indptr[1:], strict=True):
-            neighbors[unit] = self._ids[self.sparse.indices[start:stop]].tolist()
-            weights[unit] = self.sparse.data[start:stop].tolist()
-        return W(neighbors, weights, id_order=self._ids.tolist(), silence_warnings=True)
+        """The weights as a `libpysal.weights.W`; row-normalised ones carry the transformation ``"R"``."""
+        return pysal.to_w(self._raw, self.sparse, self._ids, normalization=self._normalization)
 
     def describe(self) -> pd.Series:
         """Links, neighbours per unit, islands, components, symmetry: what to check before using weights."""
-        counts = np.diff(self._raw.indptr)
-        return pd.Series(
-            {
-                "units": self.n,
-                "links": self.n_links,
-                "density_percent": 100.0 * self.n_links / self.n**2,
-                "neighbors_min": int(counts.min()),
-                "neighbors_mean": float(counts.mean()),
-                "neighbors_max": int(counts.max()),
-                "islands": len(self.islands),
-                "components": self.n_components,
-                "symmetric_links": self.is_symmetric,
-                "row_stochastic": self.is_row_stochastic,
-                "normalization": self._normalization,
-            },
-            name=self._provenance.rule,
-            dtype=object,
-        )
+        return description.describe(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything needed to rebuild the weights, in plain Python types."""
@@ -315,7 +326,7 @@ class SpatialWeights:
         return cls(
             matrix,
             content["ids"],
-            provenance=Provenance(stored["rule"], stored["crs"], stored["islands"], tuple(stored["notes"])),
+            provenance=Provenance(**(stored | {key: tuple(stored[key]) for key in ("notes", "variables")})),
             normalization=content["normalization"],
             allow_negative=content["allow_negative"],
         )
@@ -331,18 +342,7 @@ class SpatialWeights:
         return self.n
 
     def __repr__(self) -> str:
-        source = self._provenance
-        lines = [
-            f"SpatialWeights: {source.rule}",
-            f"  units          {self.n:,} ({name_some(self._ids, 3)})",
-            f"  links          {self.n_links:,} (mean {self.n_links / max(self.n, 1):.2f} per unit)",
-            f"  normalisation  {self._normalization}",
-            f"  CRS            {source.crs or 'not applicable'}",
-            f"  islands        {source.islands}"
-            + (f"; without neighbours: {name_some(self.islands)}" if len(self.islands) else ""),
-        ]
-        lines += [f"  note           {note}" for note in source.notes]
-        return "\n".join(lines)
+        return description.text(self)
 
     def _repr_html_(self) -> str:
         return self.describe().to_frame().to_html()
@@ -356,50 +356,6 @@ class SpatialWeights:
             "allow_negative": self._allow_negative,
         } | changes
         return SpatialWeights(settings.pop("matrix"), settings.pop("ids"), **settings)
-
-
-def _as_csr(matrix: Any) -> sparse.csr_array:
-    """A canonical float64 copy: duplicates summed, zeros gone, columns sorted."""
-    try:
-        found = sparse.csr_array(matrix, dtype=np.float64, copy=True)
-    except (TypeError, ValueError) as error:
-        raise WeightsError(f"The weights cannot be read as a matrix of numbers: {error}.") from error
-    found.sum_duplicates()
-    found.eliminate_zeros()
-    found.sort_indices()
-    return found
-
-
-def _freeze(matrix: sparse.csr_array) -> sparse.csr_array:
-    for part in (matrix.data, matrix.indices, matrix.indptr):
-        part.flags.writeable = False
-    return matrix
-
-
-def _check_matrix(matrix: sparse.csr_array, ids: pd.Index[Any], *, allow_negative: bool) -> None:
-    rows, columns = matrix.shape
-    if rows != columns:
-        raise WeightsError(f"The weights matrix is not square: {rows} rows, {columns} columns.")
-    if rows != len(ids):
-        raise WeightsError(f"The weights matrix has {rows} rows but there are {len(ids)} labels.")
-    if rows == 0:
-        raise WeightsError("The weights matrix is empty: it needs at least two units.")
-    own = matrix.diagonal() != 0
-    if own.any():
-        raise WeightsError(
-            f"A unit is its own neighbour: non-zero diagonal for {name_some(ids[own])}. Set the diagonal to zero."
-        )
-    links = matrix.tocoo()
-    row, column = links.coords
-    pairs = pd.MultiIndex.from_arrays([ids[row], ids[column]])
-    _refuse_links(~np.isfinite(links.data), pairs, "are not finite numbers (NaN or inf)")
-    if not allow_negative:
-        _refuse_links(links.data < 0, pairs, "are negative; pass allow_negative=True if that is meant")
-
-
-def _refuse_links(bad: NDArray[np.bool_], links: pd.MultiIndex, why: str) -> None:
-    if bad.any():
-        raise WeightsError(f"{plural(int(bad.sum()), 'weight')} (focal, neighbour) {why}: {name_some(links[bad])}.")
 
 
 def _plain(label: Any) -> Any:

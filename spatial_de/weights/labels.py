@@ -67,7 +67,7 @@ def match_labels(have: pd.Index[Any], want: pd.Index[Any], *, left: str, right: 
     only_left = have[~have.isin(want)]
     if not len(only_right) and not len(only_left):
         return positions
-    advice = _same_but_written_differently(have, want, left=left, right=right)
+    advice = explain_mismatch(have, want, left=left, right=right)
     if advice:
         raise AlignmentError(advice)
     parts = []
@@ -81,8 +81,8 @@ def match_labels(have: pd.Index[Any], want: pd.Index[Any], *, left: str, right: 
     )
 
 
-def _same_but_written_differently(have: pd.Index[Any], want: pd.Index[Any], *, left: str, right: str) -> str:
-    """The message for ids such as "110000", 110000 and 110000.0, or an empty string."""
+def explain_mismatch(have: pd.Index[Any], want: pd.Index[Any], *, left: str, right: str) -> str:
+    """The message for ids written in two ways ("110000", 110000, 110000.0), or an empty string."""
     left_kind, right_kind = _kind(have), _kind(want)
     if left_kind == right_kind:
         return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Literal
 
@@ -38,6 +39,7 @@ def _row(matrix: sparse.csr_array) -> sparse.csr_array:
             f"(first row number {int(np.flatnonzero(degenerate)[0])}). Use normalize='spectral' or 'none'."
         )
     counts = np.diff(matrix.indptr)
+    totals[np.abs(totals - 1.0) < 1e-14] = 1.0  # rows that add up to one stay as they are, to the last bit
     return sparse.csr_array(
         (matrix.data / np.repeat(totals, counts), matrix.indices.copy(), matrix.indptr.copy()),
         shape=matrix.shape,
@@ -54,10 +56,26 @@ def _minmax(matrix: sparse.csr_array) -> sparse.csr_array:
 
 
 def _spectral_radius(matrix: sparse.csr_array) -> float:
+    """Largest absolute eigenvalue: the largest among the strongly connected blocks, each much easier than the whole."""
+    n_blocks, block = sparse.csgraph.connected_components(matrix, directed=True, connection="strong")
+    if n_blocks == 1:
+        return _radius_of_block(matrix)
+    order = np.argsort(block, kind="stable")
+    bounds = np.searchsorted(block[order], np.arange(n_blocks + 1))
+    members = [order[start:stop] for start, stop in itertools.pairwise(bounds) if stop - start > 1]
+    return max((_radius_of_block(matrix[part][:, part]) for part in members), default=0.0)
+
+
+def _radius_of_block(matrix: sparse.csr_array) -> float:
     if matrix.shape[0] <= _DENSE_LIMIT:
         return float(np.abs(np.linalg.eigvals(matrix.toarray())).max())
     start = np.ones(matrix.shape[0])
-    largest = sparse.linalg.eigs(matrix, k=1, which="LM", v0=start, return_eigenvectors=False, tol=1e-14)
+    try:
+        largest = sparse.linalg.eigs(matrix, k=1, which="LM", v0=start, return_eigenvectors=False, tol=1e-14)
+    except sparse.linalg.ArpackError as error:
+        raise WeightsError(
+            f"The largest eigenvalue was not found ({error}). Use normalize='row' or 'minmax'."
+        ) from error
     return float(np.abs(largest[0]))
 
 
@@ -67,9 +85,11 @@ def _positive(scale: float) -> float:
     return scale
 
 
-_METHODS: dict[str, Callable[[sparse.csr_array], sparse.csr_array]] = {
+_METHODS: dict[Normalization, Callable[[sparse.csr_array], sparse.csr_array]] = {
     "none": _as_given,
     "row": _row,
     "spectral": _spectral,
     "minmax": _minmax,
 }
+
+NORMALIZATIONS = tuple(_METHODS)

@@ -54,11 +54,11 @@ def esda_results():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if not local:
-                return esda.Moran(x.to_numpy(), graph, transformation="o", permutations=permutations)
+                return esda.Moran(x.to_numpy(), graph, transformation=graph.transform, permutations=permutations)
             return esda.Moran_Local(
                 x.to_numpy(),
                 graph,
-                transformation="o",
+                transformation=graph.transform,
                 permutations=permutations,
                 seed=1,
                 n_jobs=1,

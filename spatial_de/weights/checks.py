@@ -1,0 +1,83 @@
+"""Checks that every weights matrix passes, whatever it was built from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from spatial_de.errors import WeightsError
+from spatial_de.wording import name_some, plural
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def as_csr(matrix: Any) -> sparse.csr_array:
+    """A canonical float64 copy: duplicates summed, zeros gone, columns sorted."""
+    try:
+        dimensions = np.ndim(matrix)
+        found = sparse.csr_array(matrix, dtype=np.float64, copy=True) if dimensions == 2 else None
+    except (TypeError, ValueError) as error:
+        raise WeightsError(f"The weights cannot be read as a matrix of numbers: {error}.") from error
+    if found is None:
+        raise WeightsError(f"The weights must be a square table; got {plural(dimensions, 'dimension')}.")
+    found.sum_duplicates()
+    found.eliminate_zeros()
+    found.sort_indices()
+    return found
+
+
+def freeze(matrix: sparse.csr_array) -> sparse.csr_array:
+    """The same matrix with read-only arrays."""
+    for part in (matrix.data, matrix.indices, matrix.indptr):
+        part.flags.writeable = False
+    return matrix
+
+
+def check_matrix(matrix: sparse.csr_array, ids: pd.Index[Any], *, allow_negative: bool) -> None:
+    """Refuse what cannot be a weights matrix between the units `ids`, naming units.
+
+    Raises
+    ------
+    WeightsError
+        Not square, wrong size, empty, non-zero diagonal, weights that are not finite or (without
+        `allow_negative`) negative.
+    """
+    check_size(matrix.shape, len(ids))
+    own = matrix.diagonal() != 0
+    if own.any():
+        raise WeightsError(
+            f"A unit is its own neighbour: non-zero diagonal for {name_some(ids[own])}. Set the diagonal to zero."
+        )
+    _refuse_links(
+        ~np.isfinite(matrix.data), matrix, ids, what="not finite (NaN or inf)", advice="Write 0 where there is no link"
+    )
+    if not allow_negative:
+        _refuse_links(matrix.data < 0, matrix, ids, what="negative", advice="Pass allow_negative=True if that is meant")
+
+
+def check_size(shape: tuple[int, ...], n_labels: int) -> None:
+    """Refuse a matrix that is not square, is empty or does not fit the labels."""
+    rows, columns = shape
+    if rows != columns:
+        raise WeightsError(f"The weights matrix is not square: {rows} rows, {columns} columns.")
+    if rows != n_labels:
+        raise WeightsError(
+            f"The weights matrix has {plural(rows, 'row')} but there are {plural(n_labels, 'label')}: "
+            "every row needs one label."
+        )
+    if rows == 0:
+        raise WeightsError("The weights matrix is empty: it needs at least two units.")
+
+
+def _refuse_links(
+    bad: NDArray[np.bool_], matrix: sparse.csr_array, ids: pd.Index[Any], *, what: str, advice: str
+) -> None:
+    if not bad.any():
+        return
+    row, column = matrix.tocoo().coords
+    links = list(zip(ids[row[bad]], ids[column[bad]], strict=True))
+    raise WeightsError(f"{plural(len(links), 'weight')} {what} at (focal, neighbor) {name_some(links)}. {advice}.")
