@@ -1,0 +1,316 @@
+"""study.toml: what a study is made of, validated before anything is computed."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from spatial_de.errors import StudyError
+from spatial_de.wording import did_you_mean, name_some, plural
+
+Neighbours = Literal["queen", "rook", "knn", "inverse-distance", "economic"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class DataSection(_Section):
+    """Where the figures and the boundaries come from, and which times are used.
+
+    Attributes
+    ----------
+    panel, boundaries
+        The user's own files, both or none; none is the bundled China panel.
+    unit, time
+        Columns of the panel file with the unit's id and the time.
+    id
+        Column of the boundary file with the unit's id.
+    first, last
+        First and last time used.
+    """
+
+    panel: str | None = None
+    boundaries: str | None = None
+    unit: str = "code"
+    time: str = "year"
+    id: str = "code"
+    first: int
+    last: int
+
+    @model_validator(mode="after")
+    def _check(self) -> DataSection:
+        if (self.panel is None) != (self.boundaries is None):
+            raise ValueError("give both panel and boundaries, or neither for the bundled China data")
+        if self.first >= self.last:
+            raise ValueError(f"first ({self.first}) must be before last ({self.last})")
+        return self
+
+
+class IndexSection(_Section):
+    """The composite index.
+
+    Attributes
+    ----------
+    indicators
+        Name of a preset, or indicator -> direction (1 or -1).
+    method, scope
+        As in `composite_index`.
+    name
+        Name of the index as a variable.
+    step
+        The change of the index that the report puts into words.
+    """
+
+    indicators: str | dict[str, Literal[1, -1]]
+    method: Literal["entropy", "entropy-topsis", "pca", "equal"] = "entropy"
+    scope: Literal["global", "per-year"] = "global"
+    name: str = "digital"
+    step: float = Field(default=0.1, gt=0)
+
+
+class ModelSection(_Section):
+    """The main specification.
+
+    Attributes
+    ----------
+    outcome, controls
+        Terms of a formula: "log(urban_rural_ratio)".
+    model, fixed, bias, cov
+        As in `fit`.
+    """
+
+    outcome: str
+    controls: tuple[str, ...] = Field(strict=False)
+    model: Literal["sdm", "sdem", "sar", "slx"] = "sdm"
+    fixed: Literal["two-way", "individual", "time", "none"] = "two-way"
+    bias: Literal["lee-yu", "none", "correction"] = "lee-yu"
+    cov: Literal["classical", "cluster", "driscoll-kraay"] = "classical"
+
+
+class WeightsSection(_Section):
+    """Who is whose neighbour.
+
+    Attributes
+    ----------
+    rule
+        Rule of the main specification.
+    islands
+        What to do with units that border nobody, under queen and rook.
+    k
+        Neighbours of "knn".
+    power
+        Power of the distance in "inverse-distance".
+    economic
+        Variable whose mean over time makes the distance of "economic".
+    """
+
+    rule: Neighbours = "queen"
+    islands: Literal["error", "nearest", "keep"] = "nearest"
+    k: int = Field(default=4, ge=1)
+    power: float = Field(default=1.0, gt=0)
+    economic: str | None = None
+
+
+class RobustnessSection(_Section):
+    """What is varied, one thing at a time.
+
+    Attributes
+    ----------
+    weights
+        Other rules.
+    outcomes
+        Other outcomes, terms of a formula.
+    periods
+        Other [first, last].
+    without
+        Title -> ids of the units left out.
+    index_in_logs
+        The index as a logarithm.
+    index_methods
+        Other ways to weight the indicators.
+    covariances, biases
+        Other covariances and treatments of fixed effects.
+    """
+
+    weights: tuple[Neighbours, ...] = Field(default=(), strict=False)
+    outcomes: tuple[str, ...] = Field(default=(), strict=False)
+    periods: tuple[tuple[int, int], ...] = Field(default=(), strict=False)
+    without: dict[str, tuple[str | int, ...]] = Field(default_factory=dict, strict=False)
+    index_in_logs: bool = False
+    index_methods: tuple[Literal["entropy", "entropy-topsis", "pca", "equal"], ...] = Field(default=(), strict=False)
+    covariances: tuple[Literal["classical", "cluster", "driscoll-kraay"], ...] = Field(default=(), strict=False)
+    biases: tuple[Literal["lee-yu", "none", "correction"], ...] = Field(default=(), strict=False)
+
+
+class InferenceSection(_Section):
+    """Random draws.
+
+    Attributes
+    ----------
+    draws
+        Of the effects.
+    permutations
+        Of Moran's I.
+    alpha
+        False-discovery level of the local Moran statistics.
+    seed
+        Of both.
+    """
+
+    draws: int = Field(default=1000, ge=100)
+    permutations: int = Field(default=999, ge=99)
+    alpha: float = Field(default=0.05, gt=0, lt=1)
+    seed: int = Field(default=0, ge=0)
+
+
+class WordsSection(_Section):
+    """What things are called in the report."""
+
+    index: str
+    measure: str
+    gap: str
+    up: str = "wider"
+    down: str = "narrower"
+    unit: str = "region"
+    units: str = "regions"
+
+
+class FiguresSection(_Section):
+    """Figures.
+
+    Attributes
+    ----------
+    formats
+        Files written for each figure; the report has its own copies.
+    labels
+        Language of the unit names on maps.
+    outcome
+        Variable mapped and tested for dependence, e.g. the outcome without its logarithm.
+    """
+
+    formats: tuple[Literal["png", "svg", "pdf"], ...] = Field(default=("png", "svg"), strict=False)
+    labels: Literal["en", "zh", "none"] = "en"
+    outcome: str
+
+
+class StudyConfig(_Section):
+    """A whole study."""
+
+    title: str
+    data: DataSection
+    index: IndexSection
+    model: ModelSection
+    weights: WeightsSection = WeightsSection()
+    robustness: RobustnessSection = RobustnessSection()
+    inference: InferenceSection = InferenceSection()
+    figures: FiguresSection
+    words: WordsSection
+    labels: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check(self) -> StudyConfig:
+        if "economic" in {self.weights.rule, *self.robustness.weights} and self.weights.economic is None:
+            raise ValueError("the rule 'economic' needs weights.economic, the variable it measures distance in")
+        return self
+
+
+def bundled_text() -> str:
+    """The text of the bundled study, china.toml."""
+    return resources.files("spatial_de.study").joinpath("china.toml").read_text(encoding="utf-8")
+
+
+def load_config(path: str | Path | None = None) -> StudyConfig:
+    """Read and check a study.
+
+    A file without own data (``data.panel``) changes the bundled China study: what it does not name stays as there.
+    A file with own data stands by itself.
+
+    Parameters
+    ----------
+    path
+        A toml file; None for the bundled study.
+
+    Raises
+    ------
+    StudyError
+        The file cannot be read, is not toml, or has keys or values that do not work; all of them are named.
+    """
+    if path is None:
+        return _validated(tomllib.loads(bundled_text()), "the bundled study")
+    given = _parsed(Path(path))
+    own_data = isinstance(given.get("data"), dict) and "panel" in given["data"]
+    content = given if own_data else _merged(tomllib.loads(bundled_text()), given)
+    if own_data:
+        _anchor(given["data"], Path(path).parent)
+    return _validated(content, str(path))
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise StudyError(f"{path} cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise StudyError(f"{path} is not UTF-8 text: save it as UTF-8.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise StudyError(f"{path} is not valid toml: {error}. Text needs quotes: title = \"...\".") from error
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """`base` with `changes`: sections are merged, values and free tables replaced."""
+    out = dict(base)
+    for key, value in changes.items():
+        both = isinstance(value, dict) and isinstance(out.get(key), dict)
+        out[key] = {**out[key], **value} if both else value
+    return out
+
+
+def _anchor(section: dict[str, Any], folder: Path) -> None:
+    """Paths in a study file are meant from where the file is."""
+    for key in ("panel", "boundaries"):
+        if isinstance(section.get(key), str):
+            section[key] = str(folder / section[key])
+
+
+def _validated(content: dict[str, Any], name: str) -> StudyConfig:
+    try:
+        return StudyConfig.model_validate(content)
+    except ValidationError as error:
+        lines = [f"  {_complaint(item)}" for item in error.errors()]
+        raise StudyError("\n".join([f"{name} has {plural(len(lines), 'fault')}:", *lines])) from error
+
+
+def _complaint(item: Any) -> str:
+    where = ".".join(str(part) for part in item["loc"] if part != "dict[str,union]")
+    if item["type"] == "extra_forbidden":
+        allowed = _keys_beside(item["loc"])
+        return f"{where}: no such key.{did_you_mean(item['loc'][-1], allowed)} Allowed: {name_some(allowed, 12)}."
+    if item["type"] == "missing":
+        return f"{where}: is missing."
+    if item["type"] == "literal_error":
+        return f"{where} = {item['input']!r}: use {item['ctx']['expected']}."
+    message = str(item["msg"]).removeprefix("Value error, ")
+    return f"{where or 'study'}: {message}" + (f", not {item['input']!r}" if _is_plain(item["input"]) else "") + "."
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, str | int | float | bool)
+
+
+def _keys_beside(location: Iterable[Any]) -> list[str]:
+    model: type[BaseModel] = StudyConfig
+    for part in list(location)[:-1]:
+        field = model.model_fields.get(str(part))
+        if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, BaseModel):
+            break
+        model = field.annotation
+    return list(model.model_fields)
+
+
+NEIGHBOURS = get_args(Neighbours)
