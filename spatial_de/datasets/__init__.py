@@ -1,0 +1,17 @@
+"""Bundled data with their codebook, and loaders for the user's own."""
+
+from spatial_de.datasets.bundled import load_china_panel, load_us_incomes, load_us_states
+from spatial_de.datasets.codebook import Codebook, codebook, warnings_for
+from spatial_de.datasets.derived import theil_urban_rural
+from spatial_de.datasets.provinces import load_provinces
+
+__all__ = [
+    "Codebook",
+    "codebook",
+    "load_china_panel",
+    "load_provinces",
+    "load_us_incomes",
+    "load_us_states",
+    "theil_urban_rural",
+    "warnings_for",
+]
