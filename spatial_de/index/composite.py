@@ -25,7 +25,8 @@ IndexMethod = Literal["entropy", "entropy-topsis", "pca", "equal"]
 Scope = Literal["global", "per-year"]
 
 _COMPARABILITY = {
-    "global": "Normalised and weighted over all times together: values compare between units and between times.",
+    "global": "Normalised and weighted over all times together: values compare between units and between times; "
+    "leaving out or adding units or times changes all of them.",
     "per-year": "Normalised and weighted within each time: values and ranks compare between units of the same time "
     "only; a change over time is not a change in level, so do not use it in a regression over time.",
 }

@@ -268,6 +268,20 @@ def test_preset_brings_units_and_sources():
     assert found.values.equals(composite_index(data, list(listed.index)).values)
 
 
+def test_preset_fits_the_bundled_panel():
+    from spatial_de.datasets import load_china_panel
+
+    data = load_china_panel().select(times=range(2013, 2023))
+    found = composite_index(data, "china-digital-7")
+    assert len(found.values) == 310
+    table = data.to_frame().set_index(["code", "year"])[found.weights.index.tolist()].astype(float)
+    scaled = (table - table.min()) / (table.max() - table.min())
+    shares = scaled / scaled.sum()
+    redundancy = 1 + (shares * np.log(shares.where(shares > 0, 1.0))).sum() / math.log(310)
+    by_hand = (scaled * redundancy / redundancy.sum()).sum(axis=1)
+    np.testing.assert_allclose(found.values, by_hand.reindex(found.values.index), rtol=1e-12)
+
+
 def test_values_go_back_into_the_panel_by_label():
     data = panel(SMALL)
     found = composite_index(data, DIRECTIONS, name="score")
