@@ -27,7 +27,7 @@ def correct(problem: Problem, likelihood: Likelihood, point: Point) -> Point:
     Lee, L.-F. and Yu, J. (2010). *Journal of Econometrics* 154, 165-185, section 3.3.
     """
     k = problem.k
-    expected = np.concatenate([np.zeros(k), _expected_spatial_scores(problem, point), [_sigma2_score(problem, point)]])
+    expected = np.concatenate([np.zeros(k), expected_spatial_scores(problem, point), [_sigma2_score(problem, point)]])
     step = np.linalg.solve(expected_information(problem, point), expected)
     spec = problem.spec
     rho = point.rho - (step[k] if spec.lag_y else 0.0)
@@ -40,7 +40,7 @@ def _sigma2_score(problem: Problem, point: Point) -> float:
     return (problem.n_free - problem.n) / (2.0 * point.sigma2)
 
 
-def _expected_spatial_scores(problem: Problem, point: Point) -> NDArray[np.float64]:
+def expected_spatial_scores(problem: Problem, point: Point) -> NDArray[np.float64]:
     """Trace over the space left by the effects, minus the trace the likelihood counts."""
     spec = problem.spec
     if not (spec.lag_y or spec.lag_error):

@@ -102,7 +102,7 @@ def build_design(formula: str, data: Panel | pd.DataFrame) -> Design:
     return Design(
         y=np.ascontiguousarray(y.reshape(shape).T),
         X=np.ascontiguousarray(X[:, keep].reshape(*shape, sum(keep)).transpose(1, 0, 2)),
-        y_name=parsed.lhs.root[0].factors[0].expr,
+        y_name=next(iter(parsed.lhs)).factors[0].expr,
         x_names=tuple(name for name in spec.column_names if name != INTERCEPT),
         intercept=not all(keep),
         dummies=_dummy_columns(spec)[keep],

@@ -1,0 +1,19 @@
+"""Specification tests: which spatial model, which effects, and why."""
+
+from spatial_de.diagnostics.base import HypothesisTest
+from spatial_de.diagnostics.joint import fixed_effects_tests
+from spatial_de.diagnostics.lagrange import lm_tests
+from spatial_de.diagnostics.registry import TESTS
+from spatial_de.diagnostics.restrictions import likelihood_ratio, wald_test
+from spatial_de.diagnostics.specification import SpecificationTests, specification_tests
+
+__all__ = [
+    "TESTS",
+    "HypothesisTest",
+    "SpecificationTests",
+    "fixed_effects_tests",
+    "likelihood_ratio",
+    "lm_tests",
+    "specification_tests",
+    "wald_test",
+]

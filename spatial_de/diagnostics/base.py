@@ -1,0 +1,111 @@
+"""What a test is: a frozen record of numbers and words, and the form in which tests are registered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from spatial_de.diagnostics.candidates import Candidates
+
+
+@dataclass(frozen=True, slots=True)
+class HypothesisTest:
+    """One test of one hypothesis.
+
+    Attributes
+    ----------
+    name
+        Name of the test, e.g. ``"LM lag"``.
+    statistic
+        Its value.
+    df
+        Degrees of freedom: the number of restrictions.
+    df_resid
+        Denominator degrees of freedom of an F test; None where the statistic is compared with chi-squared.
+    p_value
+        Probability of a larger statistic under the null.
+    null
+        The hypothesis tested, in words.
+    reference
+        Where the test comes from.
+    """
+
+    name: str
+    statistic: float
+    df: int
+    df_resid: int | None
+    p_value: float
+    null: str
+    reference: str
+
+    @property
+    def distribution(self) -> str:
+        """``"chi-squared(2)"`` or ``"F(2, 45)"``."""
+        return f"chi-squared({self.df})" if self.df_resid is None else f"F({self.df}, {self.df_resid})"
+
+    def rejects(self, alpha: float = 0.05) -> bool:
+        """Whether the null is rejected at level alpha."""
+        return self.p_value < alpha
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row with the columns of every table of tests."""
+        return as_table([self]).reset_index()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python types."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return f"{self.name} = {self.statistic:.4f}, {self.distribution}, p = {self.p_value:.4g}. Null: {self.null}."
+
+    def _repr_html_(self) -> str:
+        return str(self.to_frame().to_html(index=False))
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredTest:
+    """A test as `specification_tests` runs it.
+
+    Attributes
+    ----------
+    name
+        Its name in tables.
+    group
+        Heading under which it is printed.
+    run
+        From the candidate models to the test. Raises `IdentificationError`, `ConvergenceError` or `OptionError`
+        where the test cannot be made; the message becomes part of the result.
+    panel_only
+        Whether it needs a panel.
+    """
+
+    name: str
+    group: str
+    run: Callable[[Candidates], HypothesisTest]
+    panel_only: bool = False
+
+
+def as_table(tests: Iterable[HypothesisTest]) -> pd.DataFrame:
+    """Tests as rows: index test; columns statistic, df, df_resid (NaN for chi-squared), p_value, null, reference."""
+    rows = [test.to_dict() for test in tests]
+    columns = ["name", "statistic", "df", "df_resid", "p_value", "null", "reference"]
+    table = pd.DataFrame(rows, columns=columns).astype({"df_resid": "float64"})
+    return table.set_index("name").rename_axis("test")
+
+
+def chi2_p(statistic: float, df: int) -> float:
+    """Upper tail of the chi-squared distribution."""
+    from scipy.special import chdtrc
+
+    return float(chdtrc(df, statistic))
+
+
+def f_p(statistic: float, df: int, df_resid: int) -> float:
+    """Upper tail of the F distribution."""
+    from scipy.special import fdtrc
+
+    return float(fdtrc(df, df_resid, statistic))

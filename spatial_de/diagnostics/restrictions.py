@@ -1,0 +1,300 @@
+"""Likelihood ratio and Wald tests of one spatial model against a simpler one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spatial_de.diagnostics.base import HypothesisTest, RegisteredTest, chi2_p, f_p
+from spatial_de.errors import IdentificationError, OptionError
+from spatial_de.models import MODELS, ModelSpec
+from spatial_de.panel.design import INTERCEPT
+from spatial_de.wording import check_option, name_some
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from spatial_de.diagnostics.candidates import Candidates
+    from spatial_de.fitting import Model
+    from spatial_de.results import Results
+
+GROUP = "Restrictions, likelihood ratio and Wald"
+_REFERENCE = "LeSage and Pace (2009, ch. 6); Elhorst (2010)"
+_COMMON_FACTOR = "Burridge (1981); Elhorst (2010)"
+
+
+def likelihood_ratio(big: Results, small: Results) -> HypothesisTest:
+    """Likelihood ratio test of a model against one that it contains.
+
+    Parameters
+    ----------
+    big, small
+        Maximum likelihood fits of the same response under the same treatment of effects. `small` arises from
+        `big` by restrictions: terms left out, or the common factor that turns an SDM into a SEM.
+
+    Raises
+    ------
+    OptionError
+        The log-likelihoods are not those of the same data: other response, units, times, effects, bias
+        treatment, weights, observations in the likelihood; or a fit is not by maximum likelihood.
+    IdentificationError
+        `small` is not contained in `big`, or one of the two is at the bound of its parameter space.
+
+    Notes
+    -----
+    Where the bias is corrected analytically (time effects with W not row-stochastic, or ``bias="correction"``),
+    the log-likelihoods are those before the correction; the Wald test uses the corrected estimates.
+
+    References
+    ----------
+    LeSage, J. and Pace, R. K. (2009). *Introduction to Spatial Econometrics*, chapter 6.
+    Burridge, P. (1981). Testing for a common factor in a spatial autoregression model. *Environment and
+    Planning A* 13, 795-800.
+    Elhorst, J. P. (2010). Applied spatial econometrics: raising the bar. *Spatial Economic Analysis* 5, 9-28.
+
+    Examples
+    --------
+    >>> likelihood_ratio(sde.fit(formula, panel, w), sde.fit(formula, panel, w, model="sar"))  # doctest: +SKIP
+    """
+    _refuse_incomparable(big, small)
+    _refuse_not_nested(big, small)
+    for fit in (big, small):
+        _refuse_bound(fit)
+    statistic = 2.0 * (big.loglik - small.loglik)
+    if statistic < -1e-8 * abs(big.loglik):
+        raise IdentificationError(
+            f"The larger model has the smaller log-likelihood ({big.loglik:.6f} against {small.loglik:.6f}): it "
+            "converged to a local maximum. Look at .optimization.local_maxima."
+        )
+    statistic = max(statistic, 0.0)  # rounding
+    df = big.n_params - small.n_params
+    return HypothesisTest(
+        name=f"LR {big.model.upper()} -> {small.model.upper()}",
+        statistic=statistic,
+        df=df,
+        df_resid=None,
+        p_value=chi2_p(statistic, df),
+        null=_null(big.estimate.problem.spec, small.estimate.problem.spec),
+        reference=_COMMON_FACTOR if _is_common_factor(big, small.estimate.problem.spec) else _REFERENCE,
+    )
+
+
+def wald_test(fit: Results, null: str) -> HypothesisTest:
+    """Wald test of the restrictions that turn a fit into a simpler model.
+
+    Parameters
+    ----------
+    fit
+        Any fit; its covariance (``cov``) is the one used, so that ``fit.with_cov("driscoll-kraay")`` gives the
+        robust test.
+    null
+        The simpler model: ``"sar"`` (theta = 0), ``"sem"`` (of an SDM: theta + rho beta = 0, the common factor,
+        by the delta method), ``"slx"`` (rho = 0), ``"ols"``, ...
+
+    Returns
+    -------
+    HypothesisTest
+        Compared with chi-squared; for linear models (slx) the F test that it is equivalent to.
+
+    Raises
+    ------
+    IdentificationError
+        The fit does not contain the simpler model, or has no covariance.
+
+    Examples
+    --------
+    >>> wald_test(sde.fit(formula, panel, w, model="sdm"), "sem")  # doctest: +SKIP
+    """
+    check_option(null, MODELS, "null")
+    target = MODELS[null]
+    _refuse_bound(fit)
+    value, gradient = _restrictions(fit, target)
+    variance = gradient @ fit.cov.to_numpy() @ gradient.T
+    size = np.sqrt(np.diag(variance))
+    correlation = variance / np.outer(size, size)  # units of the regressors cannot matter
+    standardised = value / size
+    try:
+        statistic = float(standardised @ np.linalg.solve(correlation, standardised))
+    except np.linalg.LinAlgError as error:
+        raise IdentificationError(
+            f"The covariance of the {len(value)} restrictions is singular (as with fewer times than restrictions "
+            "under Driscoll-Kraay): there is no Wald test. Use cov='classical'."
+        ) from error
+    df, df_resid = len(value), fit.df_resid
+    if df_resid is not None:
+        statistic /= df
+    return HypothesisTest(
+        name=f"{'Wald' if df_resid is None else 'F'} {fit.model.upper()} -> {null.upper()}",
+        statistic=statistic,
+        df=df,
+        df_resid=df_resid,
+        p_value=chi2_p(statistic, df) if df_resid is None else f_p(statistic, df, df_resid),
+        null=_null(fit.estimate.problem.spec, target),
+        reference=_COMMON_FACTOR if _is_common_factor(fit, target) else _REFERENCE,
+    )
+
+
+def _restrictions(fit: Results, target: ModelSpec) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Values (q,) that are zero under the null, and their derivatives with respect to the parameters (q, p)."""
+    problem, params = fit.estimate.problem, fit.estimate.params
+    names = list(fit.estimate.names)
+    first = int(INTERCEPT in problem.names)
+    theta = first + len(problem.design.x_names) + np.arange(len(problem.lagged))
+    eye = np.eye(len(params))
+    if _is_common_factor(fit, target):
+        _refuse_partial_durbin(fit)
+        beta, rho = first + np.array(problem.lagged), names.index("rho")
+        gradient = eye[theta] + params[rho] * eye[beta] + np.outer(params[beta], eye[rho])
+        return params[theta] + params[rho] * params[beta], gradient
+    _refuse_other_terms(problem.spec, target)
+    positions = [
+        *(theta if problem.spec.lag_x and not target.lag_x else []),
+        *([names.index("rho")] if problem.spec.lag_y and not target.lag_y else []),
+        *([names.index("lambda")] if problem.spec.lag_error and not target.lag_error else []),
+    ]
+    return params[positions], eye[positions]
+
+
+def _is_common_factor(big: Results, small: ModelSpec) -> bool:
+    """Whether the restriction is theta = -rho beta: a model with lag and lagged regressors against the SEM."""
+    spec = big.estimate.problem.spec
+    plain = small.lag_error and not small.lag_y and not small.lag_x
+    return plain and spec.lag_y and spec.lag_x and not spec.lag_error
+
+
+def _null(big: ModelSpec, small: ModelSpec) -> str:
+    if small.lag_error and not big.lag_error:
+        return "common factor (theta + rho beta = 0): the spatial terms are those of a spatial error"
+    dropped = {
+        "no spatially lagged regressors (theta = 0)": big.lag_x and not small.lag_x,
+        "no spatial lag of the response (rho = 0)": big.lag_y and not small.lag_y,
+        "no spatial errors (lambda = 0)": big.lag_error and not small.lag_error,
+    }
+    return " and ".join(words for words, applies in dropped.items() if applies)
+
+
+def _refuse_incomparable(big: Results, small: Results) -> None:
+    """Log-likelihoods of different data, or of differently transformed data, are never compared."""
+    for fit in (big, small):
+        if fit.method != "ml":
+            raise OptionError(f"The {fit.model} fit used method={fit.method!r}: only method='ml' has a likelihood.")
+    one, other = big.estimate.problem, small.estimate.problem
+    facts = {
+        "fixed effects": (big.fixed, small.fixed),
+        "treatments of the effects (bias)": (big.bias, small.bias),
+        "observations in the likelihood": (big.n_likelihood, small.n_likelihood),
+    }
+    for what, (left, right) in facts.items():
+        if left != right:
+            raise OptionError(
+                f"The two fits have different {what} ({left!r} and {right!r}): their log-likelihoods belong to "
+                "differently transformed data and must not be compared. Fit both in the same way."
+            )
+    same_cells = one.design.index.equals(other.design.index)
+    if not same_cells or not np.array_equal(one.design.y, other.design.y):
+        what = "response values" if same_cells else "units or times"
+        raise OptionError(
+            f"The two fits have different {what} (responses {big.response!r} and {small.response!r}): their "
+            "log-likelihoods belong to different data and must not be compared."
+        )
+    if _spatial(one.spec) and _spatial(other.spec) and one.weights != other.weights:
+        raise OptionError("The two fits use different weights: neither contains the other. Use the same weights.")
+
+
+def _spatial(spec: ModelSpec) -> bool:
+    return spec.lag_y or spec.lag_x or spec.lag_error
+
+
+def _refuse_not_nested(big: Results, small: Results) -> None:
+    one, other = big.estimate.problem, small.estimate.problem
+    if _is_common_factor(big, other.spec):
+        _refuse_partial_durbin(big)
+        _refuse_free_constant(big)
+    else:
+        _refuse_other_terms(one.spec, other.spec)
+    extra = [name for name in other.names if name not in one.names]
+    if extra:
+        raise IdentificationError(f"The smaller model has regressors that the larger one lacks: {name_some(extra)}.")
+    columns = {name: one.design.X[:, :, j] for j, name in enumerate(one.design.x_names)}
+    for j, name in enumerate(other.design.x_names):
+        if not np.array_equal(columns[name], other.design.X[:, :, j]):
+            raise OptionError(f"Regressor {name!r} has different values in the two fits: they are of different data.")
+    if big.n_params <= small.n_params:
+        raise IdentificationError(
+            f"The {big.model} fit has {big.n_params} parameters and the {small.model} fit {small.n_params}: there is "
+            "no restriction to test. The larger model comes first."
+        )
+
+
+def _refuse_other_terms(big: ModelSpec, small: ModelSpec) -> None:
+    lost = [
+        words
+        for words, term in (
+            ("a spatial lag", small.lag_y and not big.lag_y),
+            ("lagged regressors", small.lag_x and not big.lag_x),
+            ("spatial errors", small.lag_error and not big.lag_error),
+        )
+        if term
+    ]
+    if lost or big == small:
+        why = f"it has {' and '.join(lost)}" if lost else "they are the same model"
+        raise IdentificationError(f"{small.name!r} is not a restricted form of {big.name!r}: {why}.")
+
+
+def _refuse_partial_durbin(big: Results) -> None:
+    problem = big.estimate.problem
+    left = [name for j, name in enumerate(problem.design.x_names) if j not in problem.lagged]
+    if left:
+        raise IdentificationError(
+            f"The SEM is not a restricted form of this SDM: {name_some(left)} does not enter spatially lagged, so "
+            "that theta + rho beta = 0 cannot hold for it."
+        )
+
+
+def _refuse_free_constant(big: Results) -> None:
+    """The SEM lags its constants too: the SDM must be able to follow."""
+    problem = big.estimate.problem
+    rows = problem.matrix.sum(axis=1)
+    constant_free = problem.effects == "individual" or (problem.effects == "none" and not problem.design.intercept)
+    if np.ptp(rows) > 1e-10 * np.abs(rows).max() and not constant_free:
+        raise IdentificationError(
+            "The rows of W add up to different values: the SEM also lags the constant (W 1), which this SDM does not "
+            "contain, so that the likelihood ratio is not that of nested models. The Wald test of theta + rho beta = 0 "
+            "is not affected; or use row-standardised weights without islands."
+        )
+
+
+def _refuse_bound(fit: Results) -> None:
+    if not fit.converged:
+        record = fit.optimization
+        raise IdentificationError(
+            f"{record.parameter} of the {fit.model} fit is at the bound of its interval: the usual distribution of "
+            "test statistics does not hold there."
+        )
+
+
+def _ratio(big: Model, small: Model) -> RegisteredTest:
+    def run(candidates: Candidates) -> HypothesisTest:
+        return likelihood_ratio(candidates[big], candidates[small])
+
+    return RegisteredTest(f"LR {big.upper()} -> {small.upper()}", GROUP, run)
+
+
+def _wald(big: Model, small: Model) -> RegisteredTest:
+    def run(candidates: Candidates) -> HypothesisTest:
+        return wald_test(candidates[big], small)
+
+    letter = "F" if big == "slx" else "Wald"
+    return RegisteredTest(f"{letter} {big.upper()} -> {small.upper()}", GROUP, run)
+
+
+TESTS = (
+    _ratio("sdm", "sar"),
+    _wald("sdm", "sar"),
+    _ratio("sdm", "sem"),
+    _wald("sdm", "sem"),
+    _ratio("sdm", "slx"),
+    _wald("sdm", "slx"),
+    _wald("slx", "ols"),
+)
