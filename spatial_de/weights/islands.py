@@ -45,6 +45,7 @@ def treat_islands(
     treatment: IslandTreatment,
     nearest: Nearest | None = None,
     link_weight: LinkWeight | None = None,
+    hint: str = "",
 ) -> Treated:
     """Find units whose row is empty and do with them what the user asked for.
 
@@ -63,6 +64,8 @@ def treat_islands(
     link_weight
         Weights of the added links, from positions of islands and of their nearest units (two arrays of m to an
         array of m). None gives every added link the weight 1.
+    hint
+        One more remedy for the message of ``"error"``.
 
     Returns
     -------
@@ -84,7 +87,7 @@ def treat_islands(
     if treatment == "keep":
         return Treated(matrix, f"kept, {plural(len(alone), 'unit')} without neighbours")
     if treatment == "error" or nearest is None:
-        raise IslandError(_refusal(ids[alone], can_link=nearest is not None))
+        raise IslandError(_refusal(ids[alone], can_link=nearest is not None, hint=hint))
     found = nearest(alone)
     values = link_weight(alone, found) if link_weight else np.ones(len(alone))
     notes = tuple(f"{a} -> {b} (nearest)" for a, b in zip(ids[alone], ids[found], strict=True))
@@ -95,10 +98,11 @@ def treat_islands(
     )
 
 
-def _refusal(alone: pd.Index[Any], *, can_link: bool) -> str:
+def _refusal(alone: pd.Index[Any], *, can_link: bool, hint: str) -> str:
     link = "islands='nearest' to link each with its nearest unit, " if can_link else ""
+    more = f" ({hint})" if hint else ""
     return (
-        f"{plural(len(alone), 'unit')} without neighbours: {name_some(alone)}. "
+        f"{plural(len(alone), 'unit')} without neighbours: {name_some(alone)}{more}. "
         f"Pass {link}islands='keep' to leave their rows empty, or leave these units out."
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,7 @@ def as_index(ids: Iterable[Any], *, what: str) -> pd.Index[Any]:
             f"{what.capitalize()}: {plural(len(twice), 'label')} occur more than once: {name_some(twice)}. "
             "Every unit may occur only once."
         )
+    _refuse_twins(index, what)
     return index
 
 
@@ -84,12 +86,17 @@ def match_labels(have: pd.Index[Any], want: pd.Index[Any], *, left: str, right: 
 def explain_mismatch(have: pd.Index[Any], want: pd.Index[Any], *, left: str, right: str) -> str:
     """The message for ids written in two ways ("110000", 110000, 110000.0), or an empty string."""
     left_kind, right_kind = _kind(have), _kind(want)
-    if left_kind == right_kind:
-        return ""
     plain_left, plain_right = _canonical(have), _canonical(want)
     shared = len(plain_left & plain_right)
-    if shared < 0.5 * max(min(len(plain_left), len(plain_right)), 1):
+    if shared < 0.5 * max(min(len(plain_left), len(plain_right)), 1) or shared <= int(have.isin(want).sum()):
         return ""
+    if left_kind == right_kind:
+        here, there = _first_pair(have, want)
+        return (
+            f"The units of {left} and {right} are written differently, such as {here!r} and {there!r}: {shared} of "
+            "them would match without blanks at the ends and with characters in one form. Labels are compared as "
+            "given; clean both sides, e.g. ids.str.normalize('NFKC').str.strip()."
+        )
     cast = "str" if left_kind == "text" else "int"
     return (
         f"The units of {left} are {left_kind} (such as {_show(have[0])}), those of {right} are {right_kind} "
@@ -104,7 +111,34 @@ def _kind(index: pd.Index[Any]) -> str:
 
 
 def _canonical(index: pd.Index[Any]) -> set[str]:
-    return {str(int(i)) if isinstance(i, float) and i.is_integer() else str(i).strip() for i in index.tolist()}
+    return {_plain(label) for label in index.tolist()}
+
+
+def _plain(label: Any) -> str:
+    """A label without the accidents of its type, of blanks and of full-width or composed characters."""
+    if isinstance(label, float) and label.is_integer():
+        return str(int(label))
+    return unicodedata.normalize("NFKC", str(label)).strip()
+
+
+def _first_pair(have: pd.Index[Any], want: pd.Index[Any]) -> tuple[Any, Any]:
+    """The first label of `want` that is in `have` only after cleaning, as both sides write it."""
+    plain = {_plain(label): label for label in have.tolist()}
+    there = next(label for label in want[~want.isin(have)].tolist() if _plain(label) in plain)
+    return plain[_plain(there)], there
+
+
+def _refuse_twins(index: pd.Index[Any], what: str) -> None:
+    """Labels such as 1 and "1" in one index are one unit written in two ways."""
+    if not index.inferred_type.startswith("mixed"):
+        return
+    first: dict[str, Any] = {}
+    for label in index.tolist():
+        twin = first.setdefault(str(label), label)
+        if twin is not label:
+            raise AlignmentError(
+                f"{what.capitalize()}: labels {twin!r} and {label!r} differ in type only. Convert all to one type."
+            )
 
 
 def _show(label: Any) -> str:
