@@ -9,6 +9,8 @@ Builders::
     economic(values)                          units alike in a variable
     from_edges(df)  from_matrix(a, ids)  from_graph(obj)  read(path)      what users bring, kept as given
 
+`write(w, path)` or `w.write(path)` makes files that `read` brings back.
+
 A new builder is a function that returns `SpatialWeights` and one line in `BUILDERS`.
 """
 
@@ -18,7 +20,9 @@ from spatial_de.weights.contiguity import contiguity
 from spatial_de.weights.core import Provenance, SpatialWeights
 from spatial_de.weights.distance import distance_band, inverse_distance, knn
 from spatial_de.weights.economic import economic
+from spatial_de.weights.files import read
 from spatial_de.weights.imports import from_edges, from_graph, from_matrix
+from spatial_de.weights.writing import write
 
 BUILDERS: dict[str, Callable[..., SpatialWeights]] = {
     "contiguity": contiguity,
@@ -40,4 +44,6 @@ __all__ = [
     "from_matrix",
     "inverse_distance",
     "knn",
+    "read",
+    "write",
 ]

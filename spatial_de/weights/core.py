@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
@@ -17,6 +18,7 @@ from spatial_de.weights import description, pysal
 from spatial_de.weights.checks import as_csr, check_matrix, freeze
 from spatial_de.weights.labels import as_index, explain_mismatch, match_labels
 from spatial_de.weights.normalisation import NORMALIZATIONS, Normalization, normalise
+from spatial_de.weights.writing import Layout, write
 from spatial_de.wording import check_option, did_you_mean, name_some, plural
 
 if TYPE_CHECKING:
@@ -298,6 +300,10 @@ class SpatialWeights:
     def to_w(self) -> Any:
         """The weights as a `libpysal.weights.W`; row-normalised ones carry the transformation ``"R"``."""
         return pysal.to_w(self._raw, self.sparse, self._ids, normalization=self._normalization)
+
+    def write(self, path: str | Path, *, layout: Layout = "edges") -> Path:
+        """Write the weights to a .npz, .csv, .xlsx, .dta, .parquet, .gwt or .gal file, as `weights.write` does."""
+        return write(self, path, layout=layout)
 
     def describe(self) -> pd.Series:
         """Links, neighbours per unit, islands, components, symmetry: what to check before using weights."""

@@ -26,18 +26,18 @@ def as_index(ids: Iterable[Any], *, what: str) -> pd.Index[Any]:
     """
     index = ids if isinstance(ids, pd.Index) else pd.Index(list(ids))
     if isinstance(index, pd.MultiIndex):
-        raise AlignmentError(f"{what.capitalize()}: one label per unit is needed, found pairs such as {index[0]!r}.")
+        raise AlignmentError(f"{_capital(what)}: one label per unit is needed, found pairs such as {index[0]!r}.")
     missing = np.asarray(index.isna())
     if missing.any():
         raise AlignmentError(
-            f"{what.capitalize()}: {plural(int(missing.sum()), 'label')} missing (position "
+            f"{_capital(what)}: {plural(int(missing.sum()), 'label')} missing (position "
             f"{name_some(np.flatnonzero(missing).tolist())}). Give every unit a label."
         )
     if not index.is_unique:
         twice = index[index.duplicated()].unique()
         raise AlignmentError(
-            f"{what.capitalize()}: {plural(len(twice), 'label')} occur more than once: {name_some(twice)}. "
-            "Every unit may occur only once."
+            f"{_capital(what)}: {plural(len(twice), 'label occurs', 'labels occur')} more than once: "
+            f"{name_some(twice)}. Every unit may occur only once."
         )
     _refuse_twins(index, what)
     return index
@@ -105,6 +105,10 @@ def explain_mismatch(have: pd.Index[Any], want: pd.Index[Any], *, left: str, rig
     )
 
 
+def _capital(what: str) -> str:
+    return what[0].upper() + what[1:]
+
+
 def _kind(index: pd.Index[Any]) -> str:
     kind = index.inferred_type
     return {"string": "text", "integer": "integers", "floating": "decimal numbers"}.get(kind, kind)
@@ -137,7 +141,7 @@ def _refuse_twins(index: pd.Index[Any], what: str) -> None:
         twin = first.setdefault(str(label), label)
         if twin is not label:
             raise AlignmentError(
-                f"{what.capitalize()}: labels {twin!r} and {label!r} differ in type only. Convert all to one type."
+                f"{_capital(what)}: labels {twin!r} and {label!r} differ in type only. Convert all to one type."
             )
 
 

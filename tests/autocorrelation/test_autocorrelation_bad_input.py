@@ -107,7 +107,7 @@ def test_unlabelled_series_does_not_meet_by_position(statistic):
 def test_duplicated_unit_is_named(statistic):
     x = values()
     x.index = ["BJ", "BJ", *UNITS[2:]]
-    with pytest.raises(AlignmentError, match="1 label occur more than once: 'BJ'"):
+    with pytest.raises(AlignmentError, match="1 label occurs more than once: 'BJ'"):
         statistic(x, ring())
 
 
