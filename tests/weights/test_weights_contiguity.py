@@ -157,7 +157,7 @@ def test_units_without_geometry_are_named(empty):
 def test_repeated_units_are_named():
     cells = grid(2, 2)
     cells.index = ["a", "a", "b", "c"]
-    with pytest.raises(Exception, match=r"1 label occur more than once: 'a'"):
+    with pytest.raises(Exception, match=r"1 label occurs more than once: 'a'"):
         contiguity(cells)
 
 
