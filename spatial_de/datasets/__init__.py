@@ -4,6 +4,7 @@ from spatial_de.datasets.bundled import load_china_panel, load_us_incomes, load_
 from spatial_de.datasets.codebook import Codebook, codebook, warnings_for
 from spatial_de.datasets.derived import theil_urban_rural
 from spatial_de.datasets.provinces import load_provinces
+from spatial_de.datasets.readers import province_code, read_panel, read_pku_index
 
 __all__ = [
     "Codebook",
@@ -12,6 +13,9 @@ __all__ = [
     "load_provinces",
     "load_us_incomes",
     "load_us_states",
+    "province_code",
+    "read_panel",
+    "read_pku_index",
     "theil_urban_rural",
     "warnings_for",
 ]

@@ -138,3 +138,14 @@ def test_borders_of_the_us_states_are_those_of_the_bundled_list():
     expected = {frozenset((names[int(a)], names[int(b)])) for a, found in listed.neighbors.items() for b in found}
     edges = contiguity(states).to_edges()
     assert {frozenset(pair) for pair in zip(edges["focal"], edges["neighbor"], strict=True)} == expected
+
+
+def test_the_page_of_the_codebook_is_current():
+    import importlib.util
+    from pathlib import Path
+
+    root = Path(__file__).parents[2]
+    spec = importlib.util.spec_from_file_location("build_codebook_page", root / "scripts" / "build_codebook_page.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.OUTPUT.read_text(encoding="utf-8") == module.page()
