@@ -173,8 +173,8 @@ def _absent(wanted: str, frame: pd.DataFrame, name: str) -> str:
     years = [column for column in frame.columns if re.fullmatch(r"(19|20)\d\d", str(column))]
     if len(years) >= 3:
         return (
-            f"{name} has no column {wanted!r} but columns for the years {name_some(years, 3)}: it is in wide format. Bring "
-            f"it into long format, e.g. df.melt(id_vars=[...], value_vars={years[:2]}..., var_name={wanted!r})."
+            f"{name} has no column {wanted!r} but columns for the years {name_some(years, 3)}: it is in wide format. "
+            f"Bring it into long format, e.g. df.melt(id_vars=[...], value_vars={years[:2]}..., var_name={wanted!r})."
         )
     return (
         f"{name} has no column {wanted!r}.{did_you_mean(wanted, frame.columns)} It has {name_some(frame.columns, 12)}."
