@@ -27,10 +27,10 @@ print(effects, end="\n\n")
 
 # Are SAR or SEM enough? And do the standard errors hinge on independence?
 print(sde.specification_tests(formula, panel, w), end="\n\n")
-print(fit.with_cov("driscoll-kraay").effects().table.loc["digital"])
+print(fit.with_cov("cluster").effects().table.loc["digital"])
 
 figure = sde.maps.effects(
-    {name: fit.with_cov(name).effects() for name in ("classical", "cluster", "driscoll-kraay")},
+    {name: fit.with_cov(name).effects() for name in ("classical", "cluster")},
     terms=["digital"],
     title="Effect of the digital-economy index on ln(urban-rural income ratio)",
     source="National Bureau of Statistics, MIIT; own computation",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from spatial_de.effects.core import Coefficients, Effects, Inference, compute_effects, critical_value, two_sided_p
-from spatial_de.errors import OptionError
+from spatial_de.errors import EstimationWarning, OptionError
 from spatial_de.models.covariance import COVARIANCES, Covariance, covariance, default_bandwidth
 from spatial_de.panel.design import INTERCEPT
 from spatial_de.results.summary import render_summary
@@ -21,6 +22,17 @@ if TYPE_CHECKING:
     from spatial_de.models.optimise import Optimization
     from spatial_de.panel.design import Design
     from spatial_de.weights import SpatialWeights
+
+
+FEW_TIMES = 20  # below, Driscoll-Kraay standard errors are known to be far too small
+
+
+def few_times_note(n_times: int, n_params: int) -> str:
+    """What to know about Driscoll-Kraay standard errors in a short panel."""
+    return (
+        f"Driscoll-Kraay standard errors rest on {n_times} times for {n_params} parameters; their theory needs many "
+        "times, and in short panels they are too small, often by half or more. Prefer cov='cluster'."
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,9 +246,14 @@ class Results:
         check_option(cov, COVARIANCES, "cov")
         if cov != "classical" and self.method != "ml":
             raise OptionError(f"cov={cov!r} is available for method='ml' only; this fit used {self.method!r}.")
-        if cov == "driscoll-kraay" and bandwidth is None:
-            bandwidth = default_bandwidth(len(self.times) if self.times is not None else 1)
-        changed = replace(self, cov_type=cov, bandwidth=bandwidth)
+        n_times = 1 if self.times is None else len(self.times)
+        notes = self.notes
+        if cov == "driscoll-kraay":
+            bandwidth = default_bandwidth(n_times) if bandwidth is None else bandwidth
+            if 1 < n_times < FEW_TIMES:
+                notes = (*notes, few_times_note(n_times, self.n_params))
+                warnings.warn(notes[-1], EstimationWarning, stacklevel=2)
+        changed = replace(self, cov_type=cov, bandwidth=bandwidth, notes=notes)
         _ = changed.cov  # refuses here, not at the first table
         return changed
 
