@@ -73,6 +73,16 @@ def check_size(shape: tuple[int, ...], n_labels: int) -> None:
         raise WeightsError("The weights matrix is empty: it needs at least two units.")
 
 
+def check_row_sums(matrix: sparse.csr_array, ids: pd.Index[Any]) -> None:
+    """Refuse rows whose weights, some of them negative, add up to zero: they cannot be row-normalised."""
+    cancelled = np.flatnonzero((matrix.sum(axis=1) == 0) & (np.diff(matrix.indptr) > 0))
+    if len(cancelled):
+        raise WeightsError(
+            f"Row normalisation is impossible: the weights of {name_some(ids[cancelled])} add up to zero. Use "
+            "normalize='spectral', 'minmax' or 'none'."
+        )
+
+
 def _refuse_links(
     bad: NDArray[np.bool_], matrix: sparse.csr_array, ids: pd.Index[Any], *, what: str, advice: str
 ) -> None:

@@ -15,7 +15,7 @@ from scipy import sparse
 
 from spatial_de.errors import DataError, WeightsError
 from spatial_de.weights import description, pysal
-from spatial_de.weights.checks import as_csr, check_matrix, freeze
+from spatial_de.weights.checks import as_csr, check_matrix, check_row_sums, freeze
 from spatial_de.weights.labels import as_index, explain_mismatch, match_labels
 from spatial_de.weights.normalisation import NORMALIZATIONS, Normalization, normalise
 from spatial_de.weights.writing import Layout, write
@@ -82,8 +82,10 @@ class SpatialWeights:
     Raises
     ------
     WeightsError
-        Not square, wrong size, duplicated or missing labels, non-zero diagonal, weights that are not finite
-        or negative: the units are named.
+        Not square, wrong size, non-zero diagonal, weights that are not finite or negative, weights that cannot be
+        normalised: the units are named.
+    AlignmentError
+        Labels are missing or duplicated.
 
     References
     ----------
@@ -110,6 +112,9 @@ class SpatialWeights:
         self._ids = as_index(ids, what="weights")
         self._raw = freeze(as_csr(matrix))
         check_matrix(self._raw, self._ids, allow_negative=allow_negative)
+        if normalization == "row":
+            check_row_sums(self._raw, self._ids)
+        self._sparse = self._raw if normalization == "none" else freeze(normalise(self._raw, normalization))
         self._normalization: Normalization = normalization
         self._allow_negative = allow_negative
         self._provenance = provenance or Provenance(rule="matrix given by the user")
@@ -129,12 +134,10 @@ class SpatialWeights:
         """Weights before normalisation, shape (n, n), read-only."""
         return self._raw
 
-    @cached_property
+    @property
     def sparse(self) -> sparse.csr_array:
         """Weights after normalisation, shape (n, n), read-only."""
-        if self._normalization == "none":
-            return self._raw
-        return freeze(normalise(self._raw, self._normalization))
+        return self._sparse
 
     @property
     def normalization(self) -> Normalization:
@@ -343,6 +346,12 @@ class SpatialWeights:
 
     def __hash__(self) -> int:
         return hash(self.fingerprint)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Arrays come out of a pickle writeable: close them again."""
+        self.__dict__.update(state)
+        freeze(self._raw)
+        freeze(self._sparse)
 
     def __len__(self) -> int:
         return self.n

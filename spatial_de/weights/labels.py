@@ -26,7 +26,9 @@ def as_index(ids: Iterable[Any], *, what: str) -> pd.Index[Any]:
     """
     index = ids if isinstance(ids, pd.Index) else pd.Index(list(ids))
     if isinstance(index, pd.MultiIndex):
-        raise AlignmentError(f"{_capital(what)}: one label per unit is needed, found pairs such as {index[0]!r}.")
+        raise AlignmentError(
+            f"{_capital(what)}: one label per unit is needed, found pairs such as {name_some(index[:1])}."
+        )
     missing = np.asarray(index.isna())
     if missing.any():
         raise AlignmentError(

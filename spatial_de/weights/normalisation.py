@@ -32,12 +32,6 @@ def _as_given(matrix: sparse.csr_array) -> sparse.csr_array:
 
 def _row(matrix: sparse.csr_array) -> sparse.csr_array:
     totals = matrix.sum(axis=1)
-    degenerate = (totals == 0) & (np.diff(matrix.indptr) > 0)
-    if degenerate.any():
-        raise WeightsError(
-            f"Row normalisation is impossible: the weights of {int(degenerate.sum())} rows add up to zero "
-            f"(first row number {int(np.flatnonzero(degenerate)[0])}). Use normalize='spectral' or 'none'."
-        )
     counts = np.diff(matrix.indptr)
     totals[np.abs(totals - 1.0) < 1e-14] = 1.0  # rows that add up to one stay as they are, to the last bit
     return sparse.csr_array(
