@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -14,6 +14,7 @@ from spatial_de.errors import StudyError
 from spatial_de.wording import did_you_mean, name_some, plural
 
 Neighbours = Literal["queen", "rook", "knn", "inverse-distance", "economic"]
+Period = Annotated[list[int], Field(min_length=2, max_length=2)]
 
 
 class _Section(BaseModel):
@@ -86,7 +87,7 @@ class ModelSection(_Section):
     """
 
     outcome: str
-    controls: tuple[str, ...] = Field(strict=False)
+    controls: list[str]
     model: Literal["sdm", "sdem", "sar", "slx"] = "sdm"
     fixed: Literal["two-way", "individual", "time", "none"] = "two-way"
     bias: Literal["lee-yu", "none", "correction"] = "lee-yu"
@@ -138,14 +139,14 @@ class RobustnessSection(_Section):
         Other covariances and treatments of fixed effects.
     """
 
-    weights: tuple[Neighbours, ...] = Field(default=(), strict=False)
-    outcomes: tuple[str, ...] = Field(default=(), strict=False)
-    periods: tuple[tuple[int, int], ...] = Field(default=(), strict=False)
-    without: dict[str, tuple[str | int, ...]] = Field(default_factory=dict, strict=False)
+    weights: list[Neighbours] = []
+    outcomes: list[str] = []
+    periods: list[Period] = []
+    without: dict[str, list[str | int]] = {}
     index_in_logs: bool = False
-    index_methods: tuple[Literal["entropy", "entropy-topsis", "pca", "equal"], ...] = Field(default=(), strict=False)
-    covariances: tuple[Literal["classical", "cluster", "driscoll-kraay"], ...] = Field(default=(), strict=False)
-    biases: tuple[Literal["lee-yu", "none", "correction"], ...] = Field(default=(), strict=False)
+    index_methods: list[Literal["entropy", "entropy-topsis", "pca", "equal"]] = []
+    covariances: list[Literal["classical", "cluster", "driscoll-kraay"]] = []
+    biases: list[Literal["lee-yu", "none", "correction"]] = []
 
 
 class InferenceSection(_Section):
@@ -188,15 +189,21 @@ class FiguresSection(_Section):
     ----------
     formats
         Files written for each figure; the report has its own copies.
-    labels
-        Language of the unit names on maps.
     outcome
         Variable mapped and tested for dependence, e.g. the outcome without its logarithm.
+    language
+        Of the words that figures add by themselves.
+    unit_labels
+        Column of the boundaries with names to print on maps, or "id"; none by default.
+    approval
+        Approval number of the base map, printed below maps.
     """
 
-    formats: tuple[Literal["png", "svg", "pdf"], ...] = Field(default=("png", "svg"), strict=False)
-    labels: Literal["en", "zh", "none"] = "en"
+    formats: list[Literal["png", "svg", "pdf"]] = ["png", "svg"]
     outcome: str
+    language: Literal["en", "zh"] = "en"
+    unit_labels: str | None = None
+    approval: str | None = None
 
 
 class StudyConfig(_Section):
@@ -211,7 +218,7 @@ class StudyConfig(_Section):
     inference: InferenceSection = InferenceSection()
     figures: FiguresSection
     words: WordsSection
-    labels: dict[str, str] = Field(default_factory=dict)
+    labels: dict[str, str] = {}
 
     @model_validator(mode="after")
     def _check(self) -> StudyConfig:
@@ -312,5 +319,3 @@ def _keys_beside(location: Iterable[Any]) -> list[str]:
         model = field.annotation
     return list(model.model_fields)
 
-
-NEIGHBOURS = get_args(Neighbours)

@@ -53,7 +53,7 @@ class Agreement:
         return tuple(name for name in self.same_sign if name not in self.confirmed)
 
     def sentence(self) -> str:
-        """ "Of 11 variants 9 have the same sign, 8 of them significant at 5 %; 1 is significant the other way."."""
+        """How many variants there are, how many agree in sign and in significance, how many do not."""
         text = (
             f"Of {plural(self.estimated, 'variant')}, {len(self.same_sign)} "
             f"{'has' if len(self.same_sign) == 1 else 'have'} the sign of the main estimate, {len(self.confirmed)} of "

@@ -44,7 +44,7 @@ class Scale:
 
     @property
     def step_words(self) -> str:
-        """ "0.1", or "10 %" for an index in logarithms."""
+        """The step as text, e.g. "0.1", or "10 %" for an index in logarithms."""
         return f"{100 * self.step:g} %" if self.log_index else f"{self.step:g}"
 
 
@@ -75,7 +75,7 @@ class Subject:
     units: str
 
     def word(self, found: Direction) -> str:
-        """ "wider" or "narrower"."""
+        """The direction as an adjective, e.g. "wider"."""
         return {"up": self.up, "down": self.down, "unclear": f"neither {self.up} nor {self.down}"}[found]
 
     def lead(self, kind: Kind, scale: Scale) -> str:
@@ -124,7 +124,7 @@ def amount(value: float, scale: Scale) -> str:
 
 
 def p_words(p: float) -> str:
-    """ "p = 0.012", "p < 0.001"."""
+    """A p-value in a sentence, e.g. "p = 0.012" or "p < 0.001"."""
     if not np.isfinite(p):
         return "p not defined"
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"

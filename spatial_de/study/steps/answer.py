@@ -1,0 +1,91 @@
+"""The step that answers the question: words follow from numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from spatial_de.study import robustness
+from spatial_de.study.job import Job, effect_estimate
+from spatial_de.study.section import Bullets, Section, Table, Text
+from spatial_de.study.verdict import FIRM_SHARE, Verdict, headline, verdict
+from spatial_de.study.words import Kind, change, effect_sentence
+
+TITLES: dict[Kind, str] = {"direct": "At home", "indirect": "From next door", "total": "Together"}
+ORDER: tuple[Kind, ...] = ("total", "direct", "indirect")
+
+
+def verdicts(job: Job) -> dict[Kind, Verdict]:
+    """How firm the direct, indirect and total effects of the index are. Computed once per job."""
+    name = job.config.index.name
+    found: dict[Kind, Verdict] = job.once(
+        "verdicts",
+        lambda: {
+            kind: verdict(
+                effect_estimate(job.effects, name, kind), [row.variant(kind) for row in robustness.estimated(job)]
+            )
+            for kind in ORDER
+        },
+    )
+    return found
+
+
+def answer(job: Job) -> Section:
+    """The answer in words, how firm it is, and why."""
+    found, name = verdicts(job), job.config.index.name
+    items: list[Any] = []
+    for kind in ORDER:
+        effect = effect_estimate(job.effects, name, kind)
+        items += [
+            Text(f"{TITLES[kind]}. {headline(found[kind], job.subject)}", strong=True),
+            Text(effect_sentence(effect, kind, scale=job.scale, subject=job.subject)),
+            Bullets(found[kind].reasons),
+        ]
+    items.append(Table("answer", "The answer in numbers", _table(job, found), labels=HEADS, note=_note(job)))
+    return Section(tuple(items))
+
+
+def _table(job: Job, found: dict[Kind, Verdict]) -> pd.DataFrame:
+    name = job.config.index.name
+    rows = []
+    for kind in ORDER:
+        effect, counts = effect_estimate(job.effects, name, kind), found[kind].agreement
+        rows.append(
+            {
+                "effect": kind,
+                "answer": found[kind].level,
+                "change": change(effect.estimate, job.scale),
+                "change_low": change(effect.conf_low, job.scale),
+                "change_high": change(effect.conf_high, job.scale),
+                "p_value": effect.p_value,
+                "variants": counts.estimated,
+                "same_sign": len(counts.same_sign),
+                "confirmed": len(counts.confirmed),
+                "contradicted": len(counts.contradicted),
+            }
+        )
+    return pd.DataFrame(rows).set_index("effect")
+
+
+def _note(job: Job) -> str:
+    unit = "in percent" if job.scale.log_outcome else "in its units"
+    return (
+        f"Change of the {job.subject.measure} {unit} for {job.scale.step_words} more of the {job.subject.index}. Firm: "
+        "the main estimate differs from zero at 5 %, no variant has the opposite sign, and at least "
+        f"{100 * FIRM_SHARE:.0f} % of the variants differ from zero with the same sign."
+    )
+
+
+HEADS = {
+    "effect": "Effect",
+    "answer": "Answer",
+    "change": "Change",
+    "change_low": "95 % low",
+    "change_high": "95 % high",
+    "p_value": "p",
+    "variants": "Variants",
+    "same_sign": "Same sign",
+    "confirmed": "… and significant",
+    "contradicted": "Significant, opposite",
+}

@@ -1,0 +1,149 @@
+"""Steps about the data: the index, descriptive statistics, maps."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from spatial_de import maps as draw
+from spatial_de.study.job import Job, names_in
+from spatial_de.study.section import Drawing, Section, Table, Text
+from spatial_de.wording import plural
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_METHODS = {
+    "entropy": "Entropy weights: an indicator weighs the more, the more unevenly it is spread",
+    "entropy-topsis": "Entropy weights, combined as closeness to the best values (TOPSIS)",
+    "pca": "First principal component",
+    "equal": "Equal weights",
+}
+
+
+def index(job: Job) -> Section:
+    """The composite index: weights of the indicators, and what it looks like."""
+    made, name = job.index, job.subject.index
+    keep = [column for column in ("label", "unit", "direction", "weight", "source") if column in made.weights]
+    table = made.weights[keep].sort_values("weight", ascending=False)
+    heaviest = table["weight"].iloc[0]
+    first = table["label"].iloc[0] if "label" in table else table.index[0]
+    last = job.config.data.last
+    at_end = made.values.xs(last, level=1).sort_values(ascending=False)
+    names = unit_names(job)
+    top = ", ".join(f"{names[unit]} {value:.2f}" for unit, value in at_end.head(3).items())
+    bottom = ", ".join(f"{names[unit]} {value:.2f}" for unit, value in at_end.tail(3).items())
+    words = (
+        f"The {name} is made of {plural(len(table), 'indicator')}. {_METHODS[made.method]}. {made.notes[0]} "
+        f"The heaviest is {first} with {100 * heaviest:.0f} % of the weight. In {last} the index runs from {bottom} "
+        f"to {top}; half of the {job.subject.units} lie below {at_end.median():.2f}."
+    )
+    return Section((Text(words), Table("index_weights", "Indicators and their weights", table, labels=_HEADS)))
+
+
+def descriptives(job: Job) -> Section:
+    """Mean, spread and range of every variable of the main specification, and of the variation that is left."""
+    frame = job.panel.frame
+    model = job.config.model
+    names = [name for term in (model.outcome, job.config.index.name, *model.controls) for name in names_in(term)]
+    names += [name for term in job.config.robustness.outcomes for name in names_in(term)]
+    chosen = frame[list(dict.fromkeys(names))]
+    within = chosen - chosen.groupby(level=0).transform("mean")
+    table = pd.DataFrame(
+        {
+            "observations": chosen.count(),
+            "mean": chosen.mean(),
+            "std": chosen.std(),
+            "within": within.std(),
+            "minimum": chosen.min(),
+            "median": chosen.median(),
+            "maximum": chosen.max(),
+        }
+    ).rename_axis("variable")
+    times = job.panel.times
+    words = (
+        f"{plural(job.panel.n_units, job.subject.unit, job.subject.units)}, {times[0]} to {times[-1]}: "
+        f"{job.panel.n_units * job.panel.n_times:,} observations, none missing. 'Within' is the standard deviation "
+        f"over time around each {job.subject.unit}'s own mean: what fixed effects leave of a variable."
+    )
+    return Section((Text(words), Table("descriptives", "Descriptive statistics", table, labels=_HEADS | job.config.labels)))
+
+
+def maps(job: Job) -> Section:
+    """The index and the outcome in the first, middle and last year, with the same classes in all three."""
+    times = job.panel.times
+    chosen = list(dict.fromkeys([times[0], times[(len(times) - 1) // 2], times[-1]]))
+    span = ", ".join(map(str, chosen))
+    outcome = job.config.figures.outcome
+    pairs = ((job.config.index.name, job.subject.index, "map_index"), (outcome, job.label(outcome), "map_outcome"))
+    drawings = [
+        Drawing(file, f"{_sentence_case(what)}, {span}", partial(_map, job, name, times=chosen, what=what), wide=True)
+        for name, what, file in pairs
+    ]
+    words = "Classes are the same in all years, so that colours compare over time." + BOUNDARY_NOTE[job.is_bundled]
+    return Section((Text(words), *drawings))
+
+
+def _map(job: Job, name: str, *, times: list[object], what: str) -> Figure:
+    return draw.choropleth(
+        job.map,
+        job.panel[name],
+        times=times,
+        legend_title=_sentence_case(what),
+        **map_options(job),
+    )
+
+
+def unit_names(job: Job) -> pd.Series:
+    """Names of the units for people."""
+    if "name_en" in job.map:
+        return job.map["name_en"].reindex(job.panel.units)
+    return pd.Series(job.panel.units.astype(str), index=job.panel.units)
+
+
+def map_options(job: Job) -> dict[str, Any]:
+    """What all maps of a study share: source, language, names."""
+    figures = job.config.figures
+    if job.is_bundled:
+        source = "National Bureau of Statistics, MIIT; lines: Natural Earth (de facto lines, for analysis)"
+    else:
+        source = f"{Path(str(job.config.data.panel)).name}; lines: {Path(str(job.config.data.boundaries)).name}"
+    return {
+        "source": source,
+        "language": figures.language,
+        "unit_labels": figures.unit_labels,
+        "approval": figures.approval,
+    }
+
+
+def _sentence_case(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+BOUNDARY_NOTE = {
+    True: (
+        " The lines are Natural Earth's de facto lines, drawn for analysis. Who publishes a map brings the officially "
+        "approved layer and its approval number."
+    ),
+    False: "",
+}
+
+_HEADS = {
+    "indicator": "Indicator",
+    "label": "Name",
+    "unit": "Unit",
+    "direction": "Direction",
+    "weight": "Weight",
+    "source": "Source",
+    "variable": "Variable",
+    "observations": "N",
+    "mean": "Mean",
+    "std": "Std. dev.",
+    "within": "Within",
+    "minimum": "Min.",
+    "median": "Median",
+    "maximum": "Max.",
+}
