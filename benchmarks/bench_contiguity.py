@@ -68,7 +68,8 @@ def compare(n: int) -> None:
             lambda rule=rule: Graph.build_contiguity(frame, rook=rule == "rook"), REPEATS if n < 20_000 else 1
         )
         print(
-            f"  {rule:<6} ours {mine:7.3f} s   libpysal {peer:7.3f} s   ratio {peer / mine:5.1f}   links identical: {same}"
+            f"  {rule:<6} ours {mine:7.3f} s   libpysal {peer:7.3f} s   ratio {peer / mine:5.1f}   "
+            f"links identical: {same}"
         )
 
 

@@ -67,7 +67,7 @@ def contiguous_pairs(shapes: NDArray[np.object_], *, rule: str, snap: float | No
     if tolerance > 0 and lonely.any():
         near = _near_vertices if rule == "queen" else _near_edges
         rim = _Edges(edges.start[lonely], edges.owner[lonely])
-        gained = np.setdiff1d(near(shapes, xy, rim, tolerance=tolerance), exact)
+        gained = np.setdiff1d(near(shapes, xy, rim, tolerance=tolerance), exact, assume_unique=True)
     keys = np.concatenate([exact, gained])
     order = np.argsort(keys)
     snapped = np.repeat([False, True], [len(exact), len(gained)])[order]
