@@ -57,8 +57,8 @@ def theil_urban_rural(ratio: ArrayLike, urban_share: ArrayLike) -> NDArray[np.fl
 
     Examples
     --------
-    >>> float(theil_urban_rural(1.0, 0.4))
-    0.0
+    >>> round(float(theil_urban_rural(2.5, 0.6)), 4)
+    0.0815
     """
     r, u = np.asarray(ratio, dtype=np.float64), np.asarray(urban_share, dtype=np.float64)
     s = u * r / (u * r + 1.0 - u)
