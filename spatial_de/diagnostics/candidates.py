@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from spatial_de.errors import ConvergenceError, IdentificationError, OptionError
@@ -54,6 +55,9 @@ class Candidates:
         if getattr(w, "n_links", None) == 0:
             raise IdentificationError("The weights hold no links: there is no spatial dependence to test for.")
         _ = self["ols"]  # options, labels and regressors are checked here, before any test
+        if durbin is not None:
+            with suppress(IdentificationError, ConvergenceError):
+                _ = self["slx"]  # and durbin here
 
     def __getitem__(self, model: Model) -> Results:
         """The fit of a model; raises again what its fit raised."""

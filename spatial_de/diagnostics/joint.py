@@ -46,8 +46,9 @@ def fixed_effects_tests(formula: str, data: Panel) -> pd.DataFrame:
     of freedom are those that the other effects and the regressors leave: N - 1 individual effects (not N) beside
     time effects, T - 1 time effects (not T) beside individual effects; one less for each regressor that does not vary
     over time (over units). The number of individual effects grows with N, so that the chi-squared distribution of
-    the likelihood ratio holds for long panels only: the F statistic, a function of the same two sums of squares, is
-    exact for normal errors at every size, and is the one the verdict uses.
+    the likelihood ratio holds for long panels only (N = 31, T = 10: 11 % of true nulls rejected at the 5 % level).
+    The F statistic, a function of the same two sums of squares, is exact for normal errors at every size, and is the
+    one the verdict uses.
 
     References
     ----------
@@ -99,7 +100,7 @@ def sums_of_squares(design: Design, which: Dimension) -> SumsOfSquares:
     df = levels - (small_rank - big_rank)  # a regressor that the effects absorb leaves one of them untested
     if df_resid < 1 or df < 1:
         raise IdentificationError("Two-way effects and regressors leave no degrees of freedom for a joint test.")
-    if free <= _ROUNDING**2 * restricted:
+    if free <= _ROUNDING**2 * float(np.sum((design.y - design.y.mean()) ** 2)):
         raise IdentificationError("Two-way effects and regressors fit the response exactly: there is nothing to test.")
     return SumsOfSquares(restricted, free, df, df_resid, design.y.size)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 GROUP = "Restrictions, likelihood ratio and Wald"
 _REFERENCE = "LeSage and Pace (2009, ch. 6); Elhorst (2010)"
 _COMMON_FACTOR = "Burridge (1981); Elhorst (2010)"
+_SINGULAR = 1e-11  # smallest eigenvalue of a correlation matrix, relative to the largest
 
 
 def likelihood_ratio(big: Results, small: Results) -> HypothesisTest:
@@ -75,7 +77,7 @@ def likelihood_ratio(big: Results, small: Results) -> HypothesisTest:
         df=df,
         df_resid=None,
         p_value=chi2_p(statistic, df),
-        null=_null(big.estimate.problem.spec, small.estimate.problem.spec),
+        null=_null(big.estimate.problem.spec, small.estimate.problem.spec, left_out=_left_out(big, small)),
         reference=_COMMON_FACTOR if _is_common_factor(big, small.estimate.problem.spec) else _REFERENCE,
     )
 
@@ -110,17 +112,22 @@ def wald_test(fit: Results, null: str) -> HypothesisTest:
     target = MODELS[null]
     _refuse_bound(fit)
     value, gradient = _restrictions(fit, target)
+    if not len(value):
+        raise IdentificationError(
+            f"Nothing in this {fit.model!r} fit has to vanish to make it {null!r}: there is no restriction to test."
+        )
     variance = gradient @ fit.cov.to_numpy() @ gradient.T
     size = np.sqrt(np.diag(variance))
     correlation = variance / np.outer(size, size)  # units of the regressors cannot matter
     standardised = value / size
-    try:
-        statistic = float(standardised @ np.linalg.solve(correlation, standardised))
-    except np.linalg.LinAlgError as error:
+    spread = np.linalg.eigvalsh(correlation)
+    if spread[0] <= _SINGULAR * spread[-1]:
         raise IdentificationError(
             f"The covariance of the {len(value)} restrictions is singular (as with fewer times than restrictions "
-            "under Driscoll-Kraay): there is no Wald test. Use cov='classical'."
-        ) from error
+            f"under cov='driscoll-kraay'; this fit has cov={fit.cov_type!r}): there is no Wald test. Use "
+            "cov='classical'."
+        )
+    statistic = float(standardised @ np.linalg.solve(correlation, standardised))
     df, df_resid = len(value), fit.df_resid
     if df_resid is not None:
         statistic /= df
@@ -144,7 +151,7 @@ def _restrictions(fit: Results, target: ModelSpec) -> tuple[NDArray[np.float64],
     eye = np.eye(len(params))
     if _is_common_factor(fit, target):
         _refuse_partial_durbin(fit)
-        beta, rho = first + np.array(problem.lagged), names.index("rho")
+        beta, rho = first + np.array(problem.lagged, dtype=np.intp), names.index("rho")
         gradient = eye[theta] + params[rho] * eye[beta] + np.outer(params[beta], eye[rho])
         return params[theta] + params[rho] * params[beta], gradient
     _refuse_other_terms(problem.spec, target)
@@ -153,7 +160,8 @@ def _restrictions(fit: Results, target: ModelSpec) -> tuple[NDArray[np.float64],
         *([names.index("rho")] if problem.spec.lag_y and not target.lag_y else []),
         *([names.index("lambda")] if problem.spec.lag_error and not target.lag_error else []),
     ]
-    return params[positions], eye[positions]
+    restricted = np.array(positions, dtype=np.intp)
+    return params[restricted], eye[restricted]
 
 
 def _is_common_factor(big: Results, small: ModelSpec) -> bool:
@@ -163,7 +171,15 @@ def _is_common_factor(big: Results, small: ModelSpec) -> bool:
     return plain and spec.lag_y and spec.lag_x and not spec.lag_error
 
 
-def _null(big: ModelSpec, small: ModelSpec) -> str:
+def _left_out(big: Results, small: Results) -> list[str]:
+    """Regressors of the larger model that the smaller one lacks although it has terms of that kind."""
+    problem, kept = big.estimate.problem, small.estimate.problem
+    lagged = {f"W_{problem.design.x_names[j]}" for j in problem.lagged}
+    gone = [name for name in problem.names if name not in kept.names]
+    return [name for name in gone if kept.spec.lag_x or name not in lagged]
+
+
+def _null(big: ModelSpec, small: ModelSpec, *, left_out: Sequence[str] = ()) -> str:
     if small.lag_error and not big.lag_error:
         return "common factor (theta + rho beta = 0): the spatial terms are those of a spatial error"
     dropped = {
@@ -171,7 +187,10 @@ def _null(big: ModelSpec, small: ModelSpec) -> str:
         "no spatial lag of the response (rho = 0)": big.lag_y and not small.lag_y,
         "no spatial errors (lambda = 0)": big.lag_error and not small.lag_error,
     }
-    return " and ".join(words for words, applies in dropped.items() if applies)
+    parts = [words for words, applies in dropped.items() if applies]
+    if left_out:
+        parts.append(f"no effect of {name_some(left_out)}")
+    return " and ".join(parts)
 
 
 def _refuse_incomparable(big: Results, small: Results) -> None:
@@ -237,9 +256,10 @@ def _refuse_other_terms(big: ModelSpec, small: ModelSpec) -> None:
         )
         if term
     ]
-    if lost or big == small:
-        why = f"it has {' and '.join(lost)}" if lost else "they are the same model"
-        raise IdentificationError(f"{small.name!r} is not a restricted form of {big.name!r}: {why}.")
+    if lost:
+        raise IdentificationError(
+            f"{small.name!r} is not a restricted form of {big.name!r}: it has {' and '.join(lost)}."
+        )
 
 
 def _refuse_partial_durbin(big: Results) -> None:

@@ -176,7 +176,7 @@ def specification_tests(
         alpha=alpha,
         setting=_setting(candidates),
         not_tested=tuple(not_tested),
-        notes=tuple(dict.fromkeys(note for fit in candidates.fitted.values() for note in fit.notes)),
+        notes=_notes(candidates),
     )
 
 
@@ -195,6 +195,19 @@ def _run(candidates: Candidates) -> tuple[dict[str, HypothesisTest], list[str]]:
     if "LM lag" in failures:
         raise failures["LM lag"]
     return tests, [f"{name}: {error}" for name, error in failures.items()]
+
+
+def _notes(candidates: Candidates) -> tuple[str, ...]:
+    """What the fits had to say, each once, and how their likelihoods are to be read."""
+    fits = candidates.fitted
+    notes = dict.fromkeys(note for fit in fits.values() for note in fit.notes)
+    problem = fits["sdm"].estimate.problem if "sdm" in fits else None
+    if problem is not None and problem.bias != "none" and problem.n != problem.n_free:
+        notes[
+            "The likelihood ratios use log-likelihoods before the bias correction and reject somewhat too often in "
+            "short panels of few units; the Wald tests use the corrected estimates."
+        ] = None
+    return tuple(notes)
 
 
 def _setting(candidates: Candidates) -> dict[str, str]:

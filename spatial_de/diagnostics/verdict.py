@@ -21,6 +21,12 @@ _EFFECTS = {
     "time": "time fixed effects",
     "two-way": "individual and time fixed effects",
 }
+_PARTS = {
+    "none": frozenset[str](),
+    "individual": frozenset({"individual"}),
+    "time": frozenset({"time"}),
+    "two-way": frozenset({"individual", "time"}),
+}
 _KIND = {"lag": "a spatial lag", "error": "a spatial error"}
 _TO = {"lag": "sar", "error": "sem"}
 
@@ -109,10 +115,10 @@ def decide(tests: Mapping[str, HypothesisTest], *, alpha: float, fixed: str) -> 
     effects, about_effects = _effects(evidence, fixed)
     sentence = f"Recommended at the {evidence.level}: {MODELS[model].label}"
     if effects is not None:
-        sentence += f" with {_EFFECTS[fixed]}"
+        sentence += f", with {_EFFECTS[fixed]}"
         missing = _beyond(effects, fixed)
         if missing:
-            sentence += f"; the joint tests also support {missing} effects, so repeat with fixed='two-way'"
+            sentence += f"; the joint tests also support {missing} effects, so repeat with {_repeat(effects, fixed)}"
     return Verdict(model, effects, sentence + ".", (*reasons, *about_effects))
 
 
@@ -151,6 +157,12 @@ def _with_dependence(evidence: _Evidence) -> tuple[str, list[str]]:
         reasons.append(f"The restriction of the SDM to the {name} {outcome}{said}.")
     model, why = _choose(direction, sar=sar, sem=sem)
     reasons.append(why)
+    rho, said = _restriction(evidence, "LR SDM -> SLX", "Wald SDM -> SLX")
+    if model == "sdm" and rho is False:
+        reasons.append(
+            f"Within the SDM the spatial lag of the response is not significant{said}: the SLX model, without it, "
+            "describes the data as well."
+        )
     return model, reasons
 
 
@@ -204,7 +216,7 @@ def _compare(supported: str, fixed: str) -> str:
     if missing:
         return (
             f", but the tests used {_EFFECTS[fixed]}: effects left out can pass for spatial dependence, so repeat the "
-            "tests with fixed='two-way'."
+            f"tests with {_repeat(supported, fixed)}."
         )
     return (
         f"; the tests used {_EFFECTS[fixed]}, which is safe: more effects than needed cost precision, too few bias the "
@@ -214,5 +226,10 @@ def _compare(supported: str, fixed: str) -> str:
 
 def _beyond(supported: str, fixed: str) -> str:
     """Effects supported but not used, in words; empty where there are none."""
-    parts = {"none": set(), "individual": {"individual"}, "time": {"time"}, "two-way": {"individual", "time"}}
-    return " and ".join(sorted(parts[supported] - parts[fixed]))
+    return " and ".join(sorted(_PARTS[supported] - _PARTS[fixed]))
+
+
+def _repeat(supported: str, fixed: str) -> str:
+    """The option that adds to the effects used those that are supported."""
+    wanted = _PARTS[supported] | _PARTS[fixed]
+    return next(f"fixed={name!r}" for name, parts in _PARTS.items() if parts == wanted)
