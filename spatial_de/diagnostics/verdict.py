@@ -143,6 +143,8 @@ def _with_dependence(evidence: _Evidence) -> tuple[str, list[str]]:
     direction = evidence.direction()
     robust = evidence.quote("Robust LM lag", "Robust LM error")
     pointing = f"point to {_KIND[direction]}" if direction else "do not say whether it is a lag or an error"
+    if evidence.rejects("Robust LM lag") and evidence.rejects("Robust LM error"):
+        pointing += f" more than to {'an error' if direction == 'lag' else 'a lag'}, and find both"
     reasons.append(f"The Lagrange multiplier tests {pointing}" + (f" ({robust})." if robust else "."))
     sar, said_sar = _restriction(evidence, "LR SDM -> SAR", "Wald SDM -> SAR")
     sem, said_sem = _restriction(evidence, "LR SDM -> SEM", "Wald SDM -> SEM")

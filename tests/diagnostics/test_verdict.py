@@ -65,6 +65,11 @@ def test_with_dependence(sar, sem, lag, error, model):
     assert with_dependence(sar, sem, lag=lag, error=error).model == model
 
 
+def test_both_robust_tests_reject():
+    reasons = with_dependence(YES, YES, lag=1e-8, error=YES).reasons
+    assert "point to a spatial lag more than to an error, and find both" in reasons[1]
+
+
 def test_a_conflict_is_called_one():
     verdict = with_dependence(NO, YES, lag=NO, error=YES)
     assert any("conflict" in reason for reason in verdict.reasons)
