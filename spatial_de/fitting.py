@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from spatial_de.models.problem import Bias
     from spatial_de.panel import Panel
 
+TIME_DUMMIES = (
+    "W is not row-stochastic, so that time effects cannot be eliminated by transformation: they were estimated, and the "
+    "bias corrected analytically (Lee and Yu 2010)."
+)
 Model = Literal["ols", "slx", "sar", "sem", "sdm", "sdem"]
 
 
@@ -95,44 +99,36 @@ def fit(
     check_option(information, ("observed", "expected"), "information")
     check_option(cov, COVARIANCES, "cov")
     check_option(method, ("ml", "gmm"), "method")
-    design = build_design(formula, data)
-    effects, treatment = _effects(design, fixed, bias)
-    spec = MODELS[model]
-    aligned = align(design, w, spec=spec)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        design = build_design(formula, data)
+        effects, treatment = _effects(design, fixed, bias)
+        spec, aligned = MODELS[model], align(design, w, spec=MODELS[model])
         if aligned is not None and aligned.n_links == 0:
             spec, aligned = _without_links(spec)
-        problem = build_problem(
-            design,
-            aligned,
-            spec=spec,
-            effects=effects,
-            bias=treatment,
-            durbin=_durbin(durbin, design, spec),
-        )
-        _refuse_uniform(problem.weights, effects, spec)
+        _refuse_uniform(aligned, effects, spec)
+        lagged = _durbin(durbin, design, spec)
+        problem = build_problem(design, aligned, spec=spec, effects=effects, bias=treatment, durbin=lagged)
         _warn_of_direct_bias(design, spec, effects=effects, bias=treatment)
         estimate = estimate_gmm(problem) if method == "gmm" else estimate_ml(problem, information=information)
         if not estimate.optimization.converged:
             _warn_of_bound(estimate)
-    notes = [str(item.message) for item in caught if issubclass(item.category, UserWarning)]
-    for item in caught:
-        warnings.warn(item.message, item.category, stacklevel=2)
-    if problem.n_time_dummies and treatment == "lee-yu":
-        notes.append(
-            "W is not row-stochastic, so that time effects cannot be eliminated by transformation: they were "
-            "estimated, and the bias corrected analytically (Lee and Yu 2010)."
+        notes = [str(item.message) for item in caught]
+        if problem.n_time_dummies and treatment == "lee-yu":
+            notes.append(TIME_DUMMIES)
+        result = Results(
+            estimate=estimate,
+            method=method,
+            information=information,
+            cov_type="classical",
+            bandwidth=None,
+            notes=tuple(notes),
         )
-    result = Results(
-        estimate=estimate,
-        method=method,
-        information=information,
-        cov_type="classical",
-        bandwidth=None,
-        notes=tuple(notes),
-    )
-    return result if cov == "classical" else result.with_cov(cov, bandwidth=bandwidth)
+        if cov != "classical":
+            result = result.with_cov(cov, bandwidth=bandwidth)
+    for item in caught:  # again, pointing at the caller's line
+        warnings.warn(item.message, item.category, stacklevel=2)
+    return result
 
 
 def align(design: Design, w: SpatialWeights | None, *, spec: ModelSpec) -> SpatialWeights | None:
@@ -154,13 +150,15 @@ def align(design: Design, w: SpatialWeights | None, *, spec: ModelSpec) -> Spati
             f"Weights must be SpatialWeights, not {type(w).__name__}: use sde.weights.from_graph(...) for libpysal "
             "objects, sde.weights.from_matrix(a, ids) for matrices."
         )
-    if _unlabelled(design.given_index) and not _unlabelled(w.ids):
+    positions = pd.RangeIndex(w.n)
+    by_position = _unlabelled(design.given_index) and w.ids.isin(positions).all()
+    if _unlabelled(design.given_index) and not by_position:
         raise AlignmentError(
             "The data carry no unit labels (their index is 0, 1, 2, ...), the weights do, such as "
-            f"{name_some(w.ids, 2)}: use df.set_index(...) for a cross-section, sde.Panel(df, unit=..., time=...) for a "
-            "panel."
+            f"{name_some(w.ids, 2)}: use df.set_index(...) for a cross-section, sde.Panel(df, unit=..., time=...) "
+            "for a panel."
         )
-    if _unlabelled(w.ids) and _unlabelled(design.given_index):
+    if by_position:
         warnings.warn(
             "Neither the data nor the weights carry labels: rows are matched by position. Set the index of both to "
             "the unit's id to be safe.",

@@ -11,7 +11,7 @@ from spatial_de.errors import ConvergenceError, IdentificationError
 from spatial_de.logdet import log_determinant
 from spatial_de.models.bias import correct
 from spatial_de.models.information import expected_information
-from spatial_de.models.likelihood import Compressed, Likelihood, LogJacobian, Point
+from spatial_de.models.likelihood import Compressed, Likelihood, LogJacobian, Point, partition
 from spatial_de.models.optimise import CLOSED_FORM, Objective, Optimization, maximise
 from spatial_de.models.reparametrise import refine, to_original
 
@@ -92,7 +92,7 @@ def estimate_ml(problem: Problem, *, information: Information = "observed") -> E
     point = refine(problem, point)
     if record.converged:
         info = likelihood.information(point) if information == "observed" else expected_information(problem, point)
-        scaled_bread = _invert(info, record)
+        scaled_bread = _invert(info, point, record)
     else:
         size = problem.k + problem.spec.lag_y + problem.spec.lag_error + 1
         scaled_bread = np.full((size, size), np.nan)
@@ -130,20 +130,22 @@ def _maximum(likelihood: Likelihood, problem: Problem) -> tuple[Point, Optimizat
     return maximise(objective, jacobian.logdet.bounds)
 
 
-def _invert(info: NDArray[np.float64], record: Optimization) -> NDArray[np.float64]:
-    """Inverse of a positive definite matrix, after scaling its diagonal to one."""
-    size = np.sqrt(np.abs(np.diag(info)))
+def _invert(info: NDArray[np.float64], point: Point, record: Optimization) -> NDArray[np.float64]:
+    """Inverse of an information matrix by its partition into delta and the rest."""
+    parts = partition(info, point)
+    size = np.sqrt(np.abs(np.diag(parts.schur)))
     try:
-        factor = np.linalg.cholesky(info / np.outer(size, size))
+        factor = np.linalg.cholesky(parts.schur / np.outer(size, size))
     except np.linalg.LinAlgError as error:
         raise ConvergenceError(
             "The information matrix is not positive definite at the estimate: the data do not determine all "
             "parameters. Use fewer regressors; the numbers reached are in .diagnostics.",
             record.to_dict(),
         ) from error
-    inverse = np.linalg.inv(factor)
-    out: NDArray[np.float64] = (inverse.T @ inverse) / np.outer(size, size)
-    return out
+    root = np.linalg.inv(factor) / size
+    rest = root.T @ root
+    corner = -parts.cross @ rest
+    return np.block([[parts.half @ parts.half.T - corner @ parts.cross.T, corner], [corner.T, rest]])
 
 
 def _finish(problem: Problem, point: Point, *, scaled_bread: NDArray[np.float64], record: Optimization) -> Estimate:

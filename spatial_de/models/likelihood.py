@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.linalg import qr, solve_triangular
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -74,8 +75,6 @@ class Compressed:
     @classmethod
     def of(cls, problem: Problem) -> Compressed:
         """Compress the data of a problem."""
-        from scipy.linalg import qr
-
         k, rows = problem.k, problem.y.size
         blocks = [problem.Z.reshape(rows, k)]
         names = ["y", "Wy", "MZ", "My", "MWy"]
@@ -112,6 +111,8 @@ class Point:
         ``B (A y - Z delta)``, ``B W y``, ``M u``, ``M W y`` in compressed coordinates, shape (m,).
     BZ, MZ
         ``B Z`` and ``M Z``, shape (m, k).
+    R
+        Triangular factor of ``B Z``, shape (k, k).
     """
 
     rho: float
@@ -125,6 +126,7 @@ class Point:
     c: NDArray[np.float64]
     BZ: NDArray[np.float64]
     MZ: NDArray[np.float64]
+    R: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -153,8 +155,10 @@ class Likelihood:
         target = d.y - rho * d.Wy
         if self.error:
             target = target - lam * (d.My - rho * d.MWy)
-        delta: NDArray[np.float64] = np.linalg.lstsq(BZ, target, rcond=None)[0].astype(np.float64, copy=False)
-        e: NDArray[np.float64] = target - BZ @ delta
+        Q, R = np.linalg.qr(BZ)
+        projection = Q.T @ target
+        e: NDArray[np.float64] = target - Q @ projection  # through Q: exact also for nearly collinear regressors
+        delta = solve_triangular(R, projection) if len(R) else projection
         sigma2 = float(e @ e) / self.n
         jacobian = (self.lag.value(rho) if self.lag else 0.0) + (self.error.value(lam) if self.error else 0.0)
         with np.errstate(divide="ignore"):
@@ -171,6 +175,7 @@ class Likelihood:
             c=d.MWy,
             BZ=BZ,
             MZ=d.MZ,
+            R=R,
         )
 
     def gradient(self, p: Point) -> NDArray[np.float64]:
@@ -213,10 +218,35 @@ class Likelihood:
 
     def curvature(self, p: Point) -> NDArray[np.float64]:
         """Hessian of the concentrated log-likelihood, by the Schur complement of `information`, shape (s, s)."""
-        info = self.information(p)
-        k = len(p.delta)
-        free = np.arange(k, len(info) - 1)
-        rest = np.r_[0:k, len(info) - 1]
-        inner = np.linalg.solve(info[np.ix_(rest, rest)], info[np.ix_(rest, free)])
-        bend: NDArray[np.float64] = info[np.ix_(free, rest)] @ inner - info[np.ix_(free, free)]
-        return bend
+        small = partition(self.information(p), p).schur
+        return np.asarray(np.outer(small[:-1, -1], small[-1, :-1]) / small[-1, -1] - small[:-1, :-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """An information matrix split into delta and the rest (rho, lambda, sigma2).
+
+    The normal equations of nearly collinear regressors would lose all digits; the triangular factor of BZ loses half
+    as many.
+
+    Attributes
+    ----------
+    half
+        ``T`` with ``T T'`` the inverse of the block of delta, shape (k, k).
+    cross
+        ``T T'`` times the block of delta and the rest, shape (k, s + 1).
+    schur
+        Information of the rest with delta concentrated out, shape (s + 1, s + 1).
+    """
+
+    half: NDArray[np.float64]
+    cross: NDArray[np.float64]
+    schur: NDArray[np.float64]
+
+
+def partition(info: NDArray[np.float64], p: Point) -> Partition:
+    """Split an observed or expected information matrix at a point."""
+    k = len(p.delta)
+    half = solve_triangular(p.R, np.eye(k)) * np.sqrt(p.sigma2) if k else np.zeros((0, 0))
+    projected = half.T @ info[:k, k:]
+    return Partition(half, half @ projected, info[k:, k:] - projected.T @ projected)

@@ -12,6 +12,7 @@ from spatial_de.errors import DataError, FormulaError, IdentificationError
 from spatial_de.models.identification import check_rank
 from spatial_de.panel.design import INTERCEPT, Design
 from spatial_de.panel.transforms import Effects, free_observations, within
+from spatial_de.wording import name_some
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -298,14 +299,13 @@ def _transform_regressors(
 
 
 def _flat_message(flat: list[str], effects: Effects) -> str:
-    which = ", ".join(repr(name) for name in flat)
     reason = {
-        "none": "is constant, so that it cannot be told from the intercept",
-        "individual": "does not vary over time within units, so that the individual effects absorb it",
-        "time": "does not vary over units within times, so that the time effects absorb it",
-        "two-way": "does not vary beyond unit and time means, so that the two-way effects absorb it",
+        "none": "No variation in {}: the intercept absorbs a constant",
+        "individual": "No variation over time within units in {}: the individual effects absorb it",
+        "time": "No variation over units within times in {}: the time effects absorb it",
+        "two-way": "No variation beyond unit and time means in {}: the two-way effects absorb it",
     }[effects]
-    return f"Regressor {which} {reason}: leave it out, or choose other effects (fixed=...)."
+    return f"{reason.format(name_some(flat))}. Leave it out, or choose other effects (fixed=...)."
 
 
 def _rms(x: NDArray[np.float64]) -> float:

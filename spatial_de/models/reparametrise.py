@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.linalg import solve_triangular
 
 from spatial_de.panel.design import INTERCEPT
 
@@ -64,6 +65,5 @@ def refine(problem: Problem, point: Point) -> Point:
         u -= wide(point.lam) * Mu
         BZ = problem.Z - point.lam * problem.MZ
     normal: NDArray[np.float64] = np.einsum("tnk,tn->k", BZ.astype(wide), u).astype(np.float64)
-    R: NDArray[np.float64] = np.linalg.qr(point.BZ)[1]
-    step = np.linalg.solve(R, np.linalg.solve(R.T, normal))
+    step = solve_triangular(point.R, solve_triangular(point.R, normal, trans="T"))
     return replace(point, delta=point.delta + step)

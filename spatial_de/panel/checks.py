@@ -51,7 +51,7 @@ def _check_times(times: pd.Series, name: str) -> None:
         raise PanelError(f"Column {name!r} holds dates: use the year, df[{name!r}] = df[{name!r}].dt.year.")
     if pd.api.types.is_float_dtype(times.dtype):
         raise PanelError(
-            f"Column {name!r} holds decimal numbers such as {times.iloc[0]!r}: "
+            f"Column {name!r} holds decimal numbers such as {name_some(times.iloc[:1])}: "
             f"use integers, df[{name!r}] = df[{name!r}].astype(int)."
         )
     kinds = {type(label).__name__ for label in times.tolist()}

@@ -117,7 +117,7 @@ def build_design(formula: str, data: Panel | pd.DataFrame) -> Design:
 def _sorted_by_unit(data: pd.DataFrame) -> pd.DataFrame:
     if isinstance(data.index, pd.MultiIndex):
         raise DataError(
-            f"The data are indexed by pairs such as {data.index[0]!r}: for a panel build "
+            f"The data are indexed by pairs such as {name_some(data.index[:1])}: for a panel build "
             "sde.Panel(df.reset_index(), unit=..., time=...); a cross-section has one label per row."
         )
     index = as_index(data.index, what="the data")
