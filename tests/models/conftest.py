@@ -1,4 +1,6 @@
+import importlib.util
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -37,3 +39,35 @@ def columbus():
     """Table and weights of crime in 49 neighbourhoods."""
     table = pd.read_csv(GOLDEN / "columbus.csv", index_col="id")
     return table, _weights("columbus_links.csv", table.index)
+
+
+@pytest.fixture(scope="session")
+def dense():
+    """The brute-force module beside this file."""
+    spec = importlib.util.spec_from_file_location("dense", Path(__file__).parent / "dense.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["dense"] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def instance(dense):
+    """Random panel, weights and the same numbers as arrays: ``instance(kind, n, t, seed)``."""
+
+    def make(kind, n=9, t=4, seed=0, k=2):
+        raw, how = dense.matrix(kind, n, seed)
+        rng = np.random.default_rng(seed + 100)
+        W = dense.normalised(raw, how)
+        X = rng.normal(size=(t, n, k))
+        radius = np.abs(np.linalg.eigvals(W)).max()
+        effects = rng.normal(size=(1, n)) + rng.normal(size=(t, 1))
+        mean = X @ np.arange(1.0, k + 1) + 0.5 * np.einsum("ij,tjk->tik", W, X)[:, :, 0] + effects
+        y = np.linalg.solve(np.eye(n) - 0.4 / radius * W, (mean + rng.normal(size=(t, n))).T).T
+        ids = [f"u{i:02d}" for i in range(n)]
+        index = pd.MultiIndex.from_product([range(2000, 2000 + t), ids], names=["year", "unit"])
+        columns = {"y": y.ravel()} | {f"x{j}": X[:, :, j].ravel() for j in range(k)}
+        table = pd.DataFrame(columns, index=index).reset_index()
+        return sde.Panel(table, unit="unit", time="year"), SpatialWeights(raw, ids, normalization=how), (y, X, W)
+
+    return make

@@ -21,6 +21,13 @@ def close(found, expected, tolerance=TOLERANCE):
     np.testing.assert_allclose(found, expected, rtol=tolerance, atol=0.0)
 
 
+def close_covariance(found, expected):
+    """Compare in units of correlation: entries near zero hold no digits of their own."""
+    expected = np.asarray(expected)
+    size = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))
+    np.testing.assert_allclose(np.asarray(found) / size, expected / size, rtol=0.0, atol=TOLERANCE)
+
+
 def fit_cigarettes(case, cigarettes):
     panel, w = cigarettes
     options = {key: case[key] for key in ("model", "fixed", "bias")}
