@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from spatial_de.panel import Panel
 
 TIME_DUMMIES = (
-    "W is not row-stochastic, so that time effects cannot be eliminated by transformation: they were estimated, and the "
-    "bias corrected analytically (Lee and Yu 2010)."
+    "W is not row-stochastic, so that time effects cannot be eliminated by transformation: they were estimated, and "
+    "the bias corrected analytically (Lee and Yu 2010)."
 )
 Model = Literal["ols", "slx", "sar", "sem", "sdm", "sdem"]
 
