@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -174,32 +175,37 @@ def _from_square(found: Square, file: Path, how: _How) -> SpatialWeights:
 
 
 def _npz(file: Path, how: _How) -> SpatialWeights:
-    try:
-        with np.load(file, allow_pickle=False) as archive:
-            names = set(archive.files)
-            if "spatial_de" in names:
-                return _ours(archive, how)
-        if not {"format", "data", "shape"} <= names:
-            raise FileError(
-                f"{file.name} holds the arrays {name_some(sorted(names))}: neither weights nor a sparse matrix."
-            )
-        matrix = sparse.load_npz(file)
-    except (ValueError, OSError, KeyError) as error:
-        if isinstance(error, FileError):
-            raise
-        raise FileError(f"{file.name} cannot be read as an npz archive: {error}.") from error
+    arrays = _arrays(file)
+    if "spatial_de" in arrays:
+        return _ours(arrays, file, how)
+    if not {"format", "data", "shape"} <= set(arrays):
+        raise FileError(
+            f"{file.name} holds the arrays {name_some(sorted(arrays))}: neither weights nor a sparse matrix."
+        )
     if how.units is None:
         raise OptionError(
             f"{file.name} holds a matrix without labels: pass ids= with the labels of its rows in their order."
         )
+    matrix = sparse.load_npz(file)
     w = from_matrix(matrix, how.units, islands=how.islands, allow_negative=how.allow_negative)
     return how.finish(w, f"sparse matrix in {file.name}", ("labels given by ids=, in the order of its rows",))
 
 
-def _ours(archive: Any, how: _How) -> SpatialWeights:
+def _arrays(file: Path) -> dict[str, Any]:
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise FileError(f"{file.name} cannot be read as an npz archive: {error}.") from error
+
+
+def _ours(arrays: dict[str, Any], file: Path, how: _How) -> SpatialWeights:
     """Weights as they were written, islands and normalisation included, unless another normalisation is asked for."""
-    content = json.loads(str(archive["spatial_de"]))
-    w = SpatialWeights.from_dict(content | {name: archive[name] for name in ("row", "column", "weight")})
+    try:
+        content = json.loads(str(arrays["spatial_de"]))
+        w = SpatialWeights.from_dict(content | {name: arrays[name] for name in ("row", "column", "weight")})
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        raise FileError(f"{file.name} was not written by this package, or is damaged: {error!r}.") from error
     if how.normalize != "none":
         w = w.normalized(how.normalize)
     if how.binary:

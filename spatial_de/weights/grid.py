@@ -122,7 +122,7 @@ def _csv(path: Path, _sheet: str | None, encoding: str | None) -> Grid:
     except pd.errors.ParserError as error:
         detail = str(error).split("C error: ")[-1].strip()
         raise FileError(f"{path.name} is not a table: {detail}. Every line needs the same number of fields.") from error
-    rows, lines = _without_empty_rows(table.to_numpy(dtype=object))
+    rows, lines = _without_empty_rows(table.astype(object).where(table.notna(), None).to_numpy(dtype=object))
     return Grid(
         name=path.name,
         header=list(rows[0]),

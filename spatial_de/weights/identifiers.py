@@ -17,7 +17,7 @@ _INTEGER = re.compile(r"-?(0|[1-9]\d*)")
 
 
 def read_ids(
-    found: Sequence[Any], id_type: IdType, *, place: Callable[[int], str], file: str
+    found: Sequence[Any], id_type: IdType, *, place: Callable[[int], str], file: str, textual: bool = True
 ) -> tuple[list[Any], tuple[str, ...]]:
     """Labels of one type, and a note on what was decided.
 
@@ -26,17 +26,20 @@ def read_ids(
     found
         Labels as the file holds them: text, whole numbers, decimal numbers without fraction, None for an empty cell.
     id_type
-        ``"auto"``: integers where every label is a whole number written without leading zeros, text otherwise;
-        ``"text"``; ``"integer"``.
+        ``"auto"``: numbers are integers and text is text; in files that hold nothing but text, integers where every
+        label is a whole number written without leading zeros. ``"text"``. ``"integer"``.
     place
         Position in `found` to words, for messages.
     file
         Name of the file, for messages.
+    textual
+        The file holds nothing but text.
 
     Raises
     ------
     FileError
-        A label is missing, is a number with a fraction, or is not an integer where integers are asked for.
+        A label is missing, is a number with a fraction, or is not an integer where integers are asked for; numbers
+        and text are mixed.
     """
     for k, label in enumerate(found):
         if label is None:
@@ -52,8 +55,16 @@ def read_ids(
         raise FileError(
             f"{file}: {place(k)} holds the label {written[k]!r}, which is not an integer. Use id_type='text'."
         )
-    if id_type == "text" or not all(whole):
+    is_text = [isinstance(label, str) for label in found]
+    if id_type == "auto" and len(set(is_text)) > 1:
+        k = is_text.index(not is_text[0])
+        raise FileError(
+            f"{file}: {place(k)} holds the label {found[k]!r}, {place(0)} {found[0]!r}: text and numbers are mixed. "
+            "Pass id_type='text' or id_type='integer'."
+        )
+    as_written = id_type == "auto" and is_text[0] and not textual
+    if id_type == "text" or as_written or not all(whole):
         return written, tuple(notes)
-    if id_type == "auto" and isinstance(found[0], str):
+    if id_type == "auto" and textual:
         notes.append("labels read as integers (id_type='text' keeps them as text)")
     return [int(text) for text in written], tuple(notes)

@@ -57,7 +57,7 @@ def read_table(grid: Grid, columns: Columns, *, ids: list[Any] | None, id_type: 
     if columns.focal in header and columns.neighbor in header:
         return _links(grid, header, columns, id_type=id_type)
     whole = grid.with_header_as_row()
-    if ids is not None and whole.shape == (len(ids), len(ids)):
+    if ids is not None and whole.shape == (len(ids), len(ids)) and _looks_numeric(whole[0, 0]):
         start = -1 if grid.header_is_row else 0
         return Square(
             grid.numbers(whole, column=lambda c: c, row=start),
@@ -79,7 +79,9 @@ def _links(grid: Grid, header: list[Any], columns: Columns, *, id_type: IdType) 
     if not rows:
         raise FileError(f"{grid.name} lists no links.")
     found = [label for c in ends for label in grid.cells[:, c]]
-    labels, notes = read_ids(found, id_type, place=lambda k: grid.place(k % rows, ends[k // rows]), file=grid.name)
+    labels, notes = read_ids(
+        found, id_type, place=lambda k: grid.place(k % rows, ends[k // rows]), file=grid.name, textual=grid.textual
+    )
     frame = pd.DataFrame({"focal": labels[:rows], "neighbor": labels[rows:]})
     if columns.weight is not None:
         position = header.index(columns.weight)
@@ -93,7 +95,9 @@ def _labelled(grid: Grid, header: list[Any], columns: Columns, *, id_type: IdTyp
     if width != n + 1:
         raise FileError(_not_a_matrix(grid, columns))
     others = [c for c in range(width) if c != at]
-    labels, notes = read_ids(grid.cells[:, at].tolist(), id_type, place=lambda k: grid.place(k, at), file=grid.name)
+    labels, notes = read_ids(
+        grid.cells[:, at].tolist(), id_type, place=lambda k: grid.place(k, at), file=grid.name, textual=grid.textual
+    )
     rows = as_index(labels, what=f"the rows of {grid.name}")
     matrix = grid.numbers(grid.cells[:, others], column=lambda c: others[c])
     order, told = _column_order([_plain(header[c]) for c in others], rows, grid.name)

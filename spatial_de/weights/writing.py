@@ -29,7 +29,7 @@ def write(w: SpatialWeights, path: str | Path, *, layout: Layout = "edges") -> P
     ========  =======================================================================================================
     .npz      Everything: raw weights, normalisation, provenance, label types.
     .csv,     Normalised weights, as links (columns focal, neighbor, weight; units without neighbours as a link with
-    .xlsx     themselves of weight 0) or as a labelled matrix.
+    .xlsx     themselves of weight 0) or as a labelled matrix. Excel gets 16 digits, the others all 17.
     .dta,     Normalised weights as links.
     .parquet
     .gwt      Normalised weights as links; no units without neighbours, no blanks in labels.
