@@ -59,7 +59,7 @@ class Dense:
     def split(self, spatial):
         return (spatial if self.lag else 0.0), (spatial if self.error else 0.0)
 
-    def loglik(self, delta, spatial, sigma2, full=None):
+    def loglik(self, delta, spatial, sigma2):
         """Log-likelihood at any point, the dummies profiled out by a dense projection; complex arguments pass."""
         rho, lam = self.split(spatial)
         big, eye = self.big, np.eye(self.n)
