@@ -91,7 +91,7 @@ def run(arguments: list[str]) -> int:
             raise
         click.secho(f"{_kind(error)}: {error}", fg="red", err=True, color=color)
         return EXIT_REFUSED
-    except Exception as error:  # noqa: BLE001  the last door: anything else is a fault of ours
+    except Exception as error:  # the last door: anything else is a fault of ours
         if debug:
             raise
         text = f"Unexpected {type(error).__name__}: {error}"
@@ -102,7 +102,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _kind(error: SpatialDEError) -> str:
-    """ "Data error" for DataError."""
+    """The class of an error in words: "Data error"."""
     name = type(error).__name__.removesuffix("Error")
     return f"{name} error" if name != "SpatialDE" else "Error"
 
@@ -116,7 +116,7 @@ def _show_our_warnings_plainly(color: bool | None) -> None:
         else:
             shown(message, category, *rest)
 
-    warnings.showwarning = show
+    warnings.showwarning = show  # type: ignore[assignment]
 
 
 def _treat_termination_as_interrupt() -> None:

@@ -52,8 +52,8 @@ def study(config: str | None, output: str, *, print_config: bool) -> None:
 
 def _say(outcome: Outcome) -> None:
     click.echo()
-    for title, answer in zip(("Together", "At home", "From next door"), outcome.answers, strict=True):
-        click.echo(f"{title}: {answer}")
+    for answer in outcome.answers:
+        click.echo(answer)
     click.echo(f"\n{outcome.report} ({sum(outcome.seconds.values()):.1f} s)")
 
 

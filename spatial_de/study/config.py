@@ -165,7 +165,7 @@ class InferenceSection(_Section):
     """
 
     draws: int = Field(default=1000, ge=100)
-    permutations: int = Field(default=999, ge=99)
+    permutations: int = Field(default=9999, ge=99)
     alpha: float = Field(default=0.05, gt=0, lt=1)
     seed: int = Field(default=0, ge=0)
 
@@ -266,7 +266,7 @@ def _parsed(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise StudyError(f"{path} is not UTF-8 text: save it as UTF-8.") from error
     except tomllib.TOMLDecodeError as error:
-        raise StudyError(f"{path} is not valid toml: {error}. Text needs quotes: title = \"...\".") from error
+        raise StudyError(f'{path} is not valid toml: {error}. Text needs quotes: title = "...".') from error
 
 
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -318,4 +318,3 @@ def _keys_beside(location: Iterable[Any]) -> list[str]:
             break
         model = field.annotation
     return list(model.model_fields)
-

@@ -68,8 +68,9 @@ def check_replaceable(place: Path) -> None:
     strange = sorted(present - listed - {MANIFEST})
     if strange:
         raise FileError(
-            f"{place} holds {plural(len(strange), 'file')} that the earlier run did not write ({name_some(strange, 3)}), "
-            "and replacing the folder would delete them: move them away, or name another folder with -o."
+            f"{place} holds {plural(len(strange), 'file')} that the earlier run did not write "
+            f"({name_some(strange, 3)}), and replacing the folder would delete them: "
+            "move them away, or name another folder with -o."
         )
 
 

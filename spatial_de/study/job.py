@@ -8,13 +8,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from spatial_de import boundaries, composite_index, datasets, fit, weights
+from spatial_de import boundaries, weights
+from spatial_de.datasets import load_china_panel, load_provinces, read_panel
 from spatial_de.errors import StudyError
+from spatial_de.fitting import fit
+from spatial_de.index import composite_index
 from spatial_de.study.words import Estimate, Scale, Subject
 from spatial_de.wording import name_some
 
 if TYPE_CHECKING:
     import geopandas as gpd
+
     from spatial_de.effects import Effects
     from spatial_de.index import CompositeIndex
     from spatial_de.panel import Panel
@@ -57,13 +61,13 @@ class Job:
     def map(self) -> gpd.GeoDataFrame:
         """All units of the boundary file, those without data included."""
         data = self.config.data
-        return datasets.load_provinces() if data.boundaries is None else boundaries.read(data.boundaries, id=data.id)
+        return load_provinces() if data.boundaries is None else boundaries.read(data.boundaries, id=data.id)
 
     @cached_property
     def raw(self) -> Panel:
         """The panel at the times of the study, before the index."""
         data = self.config.data
-        panel = datasets.load_china_panel() if data.panel is None else _read(data.panel, data.unit, data.time)
+        panel = self._read_panel()
         times = [time for time in panel.times if data.first <= time <= data.last]
         absent = {data.first, data.last} - set(times)
         if absent:
@@ -72,6 +76,12 @@ class Job:
                 f"{panel.times[-1]}."
             )
         return panel.select(times=times)
+
+    def _read_panel(self) -> Panel:
+        data = self.config.data
+        if data.panel is None:
+            return load_china_panel()
+        return read_panel(data.panel, unit=data.unit, time=data.time)
 
     @cached_property
     def index(self) -> CompositeIndex:
@@ -181,12 +191,8 @@ def names_in(term: str) -> list[str]:
 
 def effect_estimate(effects: Effects, term: str, kind: str) -> Estimate:
     """One effect of one term with its interval."""
-    row = effects.table.loc[(term, kind)]
+    row: Any = effects.table.loc[(term, kind)]
     return Estimate(*(float(row[name]) for name in ("estimate", "conf_low", "conf_high", "p_value")))
-
-
-def _read(path: str, unit: str, time: str) -> Panel:
-    return datasets.read_panel(path, unit=unit, time=time)
 
 
 def _contiguity(rule: Any) -> Callable[[Job, gpd.GeoDataFrame, WeightsSection], SpatialWeights]:

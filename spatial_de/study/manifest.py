@@ -38,7 +38,7 @@ def write_manifest(folder: Path, job: Job, *, seconds: dict[str, float], warning
         "inputs": {name: sha256(path) for name, path in inputs(job).items()},
         "weights": {"fingerprint": job.weights().fingerprint, **asdict(job.weights().provenance)},
         "warnings": warnings,
-        "seconds": {**{name: round(value, 3) for name, value in seconds.items()}, "all": round(sum(seconds.values()), 3)},
+        "seconds": {name: round(value, 3) for name, value in (seconds | {"all": sum(seconds.values())}).items()},
         "files": {
             path.relative_to(folder).as_posix(): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()
         },

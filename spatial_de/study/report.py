@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import base64
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spatial_de import __version__, maps, tables
+from spatial_de import __version__, maps
 from spatial_de.study.section import Bullets, Drawing, Section, Step, Table, Text
+from spatial_de.tables import render as render_table
+from spatial_de.tables import write as write_table
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -39,6 +42,8 @@ class Block:
         Files to download: name of the format and path.
     wide
         Whether it scrolls sideways on a small screen.
+    folded
+        Whether it is shown on request only.
     """
 
     kind: str
@@ -46,6 +51,7 @@ class Block:
     title: str = ""
     files: tuple[tuple[str, str], ...] = ()
     wide: bool = False
+    folded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +86,18 @@ def write_report(path: Path, job: Job, *, chapters: list[Chapter], warnings: lis
     from spatial_de.study.steps import FIRST
 
     ordered = sorted(chapters, key=lambda item: item.name != FIRST)
-    text = _environment().get_template("report.html.j2").render(
-        title=job.config.title,
-        chapters=ordered,
-        times=f"{job.panel.times[0]}-{job.panel.times[-1]}",
-        units=f"{job.panel.n_units} {job.subject.units}",
-        warnings=warnings,
-        version=__version__,
-        css=resources.files("spatial_de.study").joinpath("templates/report.css").read_text(encoding="utf-8"),
+    text = (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            title=job.config.title,
+            chapters=ordered,
+            times=f"{job.panel.times[0]}-{job.panel.times[-1]}",
+            units=f"{job.panel.n_units} {job.subject.units}",
+            warnings=warnings,
+            version=__version__,
+            css=resources.files("spatial_de.study").joinpath("templates/report.css").read_text(encoding="utf-8"),
+        )
     )
     path.write_text(text, encoding="utf-8")
 
@@ -105,9 +115,9 @@ def _table(item: Table, folder: Path) -> Block:
 
     (folder / TABLES).mkdir(exist_ok=True)
     options: dict[str, Any] = {"note": item.note or None, "labels": item.labels}
-    paths = tables.write(item.content, folder / TABLES / item.name, title=item.title, **options)
-    html = tables.render(item.content, "html", title="", **options)
-    return Block("table", Markup(html), item.title, _files(paths, folder))  # noqa: S704  escaped by the writer
+    paths = write_table(item.content, folder / TABLES / item.name, title=item.title, **options)
+    html = render_table(item.content, "html", title="", **options)
+    return Block("table", Markup(html), item.title, _files(paths, folder), folded=item.folded)  # noqa: S704  escaped by the writer
 
 
 def _figure(item: Drawing, job: Job, folder: Path) -> Block:
@@ -133,14 +143,28 @@ def _files(paths: Any, folder: Path) -> tuple[tuple[str, str], ...]:
     return tuple((path.suffix[1:], path.relative_to(folder).as_posix()) for path in paths)
 
 
+def typeset(text: str) -> str:
+    """Real minus signs, and no line break between a number and its sign or unit.
+
+    Examples
+    --------
+    >>> typeset("by -3.5 % (p < 0.001)").replace(chr(160), "~")
+    'by −3.5~% (p~<~0.001)'
+    """
+    text = re.sub(r"(?<![\w)\-])-(?=[\d.])", "−", text)
+    return re.sub(r"(?<=\d) (?=%)|(?<=\bp) (?=[<=])|(?<=\bp.[<=]) (?=\d)", "\N{NO-BREAK SPACE}", text)
+
+
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("spatial_de.study"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["typeset"] = typeset
+    return environment

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 TERM = "index"
 KINDS: tuple[Kind, ...] = ("direct", "indirect", "total")
-COVARIANCE_NAMES = {"classical": "classical", "cluster": "clustered by {unit}", "driscoll-kraay": "Driscoll-Kraay"}
+COVARIANCE_NAMES = {
+    "classical": "classical standard errors",
+    "cluster": "standard errors clustered by {unit}",
+    "driscoll-kraay": "Driscoll-Kraay standard errors",
+}
 INDEX_NAMES = {
     "entropy": "entropy weights",
     "entropy-topsis": "entropy weights and TOPSIS",
@@ -131,8 +135,9 @@ def numbers(rows: Sequence[Estimated]) -> pd.DataFrame:
         for kind in KINDS:
             entry: dict[str, Any] = {"group": row.group, "variant": row.name, "effect": kind, "note": row.failure}
             if row.effects is not None and row.standardised is not None:
-                entry |= row.effects.table.loc[(TERM, kind)].to_dict()
-                scaled = row.standardised.table.loc[(TERM, kind)]
+                raw: Any = row.effects.table.loc[(TERM, kind)]
+                scaled: Any = row.standardised.table.loc[(TERM, kind)]
+                entry |= raw.to_dict()
                 entry |= {"standardised": scaled["estimate"]}
                 entry |= {f"standardised_{end}": scaled[f"conf_{end}"] for end in ("low", "high")}
             out.append(entry)
@@ -150,7 +155,7 @@ def _weights(job: Job) -> Iterator[Change]:
         if rule == "knn":
             name = f"{section.k} {name}"
         if rule == "economic":
-            name += f" ({job.label(str(section.economic))})"
+            name += f", {job.label(str(section.economic)).partition(' (')[0]}"
         yield _change(job, ("Weights", name), partial(_with_weights, job, rule))
 
 
@@ -210,7 +215,7 @@ def _with_index(job: Job, method: str) -> dict[str, Any]:
 
 def _covariances(job: Job) -> Iterator[Change]:
     for cov in job.config.robustness.covariances:
-        name = f"{COVARIANCE_NAMES[cov].format(unit=job.subject.unit)} standard errors"
+        name = COVARIANCE_NAMES[cov].format(unit=job.subject.unit)
         yield _change(job, ("Errors", name), partial(dict, cov=cov))
 
 

@@ -104,7 +104,7 @@ def run(config: StudyConfig, folder: str | Path, *, on_step: Callable[[Progress]
         with clock.step(REPORTING):
             write_report(fresh / REPORT, job, chapters=chapters, warnings=said)
         write_manifest(fresh, job, seconds=clock.seconds, warnings=said)
-    answers = tuple(headline(found, job.subject) for found in verdicts(job).values())
+    answers = tuple(headline(found, kind, subject=job.subject) for kind, found in verdicts(job).items())
     return Outcome(target, target / REPORT, answers, clock.seconds, tuple(said))
 
 

@@ -41,6 +41,8 @@ class Table:
         What `tables.write` takes.
     labels
         Names for people.
+    folded
+        Whether the report shows it only on request.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Table:
     content: Any
     note: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    folded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

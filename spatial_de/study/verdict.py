@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from spatial_de.study.words import Direction, Estimate, Subject, direction
+from spatial_de.study.words import Direction, Estimate, Kind, Scale, Subject, amount, direction
 from spatial_de.wording import plural
 
 Level = Literal["firm", "fragile", "no answer"]
@@ -161,24 +161,49 @@ def _doubts(counts: Agreement) -> list[str]:
     return doubts
 
 
-def headline(result: Verdict, subject: Subject) -> str:
+def headline(result: Verdict, kind: Kind, *, subject: Subject) -> str:
     """The answer in one line.
 
     Examples
     --------
     >>> gap = Subject("index", "income ratio", "income gap", "wider", "narrower", "province", "provinces")
-    >>> headline(verdict(Estimate(0.01, -0.1, 0.12, 0.8), []), gap)
-    'No effect to be seen: a higher index goes with neither a wider nor a narrower income gap.'
+    >>> headline(verdict(Estimate(0.01, -0.1, 0.12, 0.8), []), "direct", subject=gap)
+    'No effect to be seen: a higher index at home goes with neither a wider nor a narrower income gap.'
     """
-    higher = f"a higher {subject.index} goes with"
-    if result.level == "firm" or result.direction != "unclear":
-        return f"{result.level.capitalize()}: {higher} a {subject.word(result.direction)} {subject.gap}."
+    higher = f"a higher {subject.index} {subject.where(kind)}"
+    if result.direction != "unclear":
+        return f"{result.level.capitalize()}: {higher} goes with a {subject.word(result.direction)} {subject.gap}."
     if result.level == "fragile":
-        return f"Fragile: no clear change of the {subject.gap} in the main estimate, but in most other estimates."
-    counts = result.agreement
-    if counts.confirmed or counts.contradicted:
-        return f"No answer: the main estimate shows no clear change of the {subject.gap}, and the others disagree."
-    return f"No effect to be seen: {higher} neither a {subject.up} nor a {subject.down} {subject.gap}."
+        return f"Fragile: {higher} goes with no clear change of the {subject.gap}, but most other estimates show one."
+    if result.agreement.confirmed or result.agreement.contradicted:
+        return f"No answer: {higher} goes with no clear change of the {subject.gap}, and other estimates disagree."
+    return f"No effect to be seen: {higher} goes with neither a {subject.up} nor a {subject.down} {subject.gap}."
+
+
+def range_sentence(main: Estimate, variants: Sequence[Variant], *, scale: Scale) -> str:
+    """Between which sizes the estimate moves when one thing is varied; variants in other units must be left out.
+
+    Examples
+    --------
+    >>> rows = [Variant("other weights", Estimate(-0.1, -0.3, 0.1, 0.3)), Variant("other years", None)]
+    >>> range_sentence(Estimate(0.5, 0.2, 0.8, 0.01), rows, scale=Scale(0.1, log_outcome=True))
+    'Varied one thing at a time, +5.1 % becomes -1.00 % (other weights) at the lowest and is the highest itself.'
+    """
+    sizes = {variant.name: variant.effect.estimate for variant in variants if variant.effect is not None}
+    if not sizes:
+        return ""
+    lowest, highest = min(sizes, key=lambda name: sizes[name]), max(sizes, key=lambda name: sizes[name])
+    text = f"Varied one thing at a time, {amount(main.estimate, scale)} "
+    if sizes[lowest] == main.estimate == sizes[highest]:
+        return f"{text}stays what it is."
+    if sizes[lowest] < main.estimate:
+        text += f"becomes {amount(sizes[lowest], scale)} ({lowest}) at the lowest"
+    else:
+        text += "is the lowest itself"
+    if sizes[highest] > main.estimate:
+        joint = "" if sizes[lowest] < main.estimate else "becomes "
+        return f"{text} and {joint}{amount(sizes[highest], scale)} ({highest}) at the highest."
+    return f"{text} and is the highest itself."
 
 
 def _count(number: int) -> str:

@@ -78,27 +78,40 @@ class Subject:
         """The direction as an adjective, e.g. "wider"."""
         return {"up": self.up, "down": self.down, "unclear": f"neither {self.up} nor {self.down}"}[found]
 
+    def where(self, kind: Kind) -> str:
+        """Whose index a direct, an indirect and a total effect speak of."""
+        return {"direct": "at home", "indirect": "next door", "total": "everywhere"}[kind]
+
     def lead(self, kind: Kind, scale: Scale) -> str:
-        """Whose index changes, for a direct, an indirect and a total effect."""
+        """Whose index changes, as the beginning of a sentence about one unit."""
         step = f"{scale.step_words} higher"
         return {
-            "direct": f"At home: with its own {self.index} {step}, a {self.unit}",
-            "indirect": f"From next door: with the {self.index} of all other {self.units} {step}, a {self.unit}",
-            "total": f"Together: with the {self.index} {step} everywhere, a {self.unit}",
+            "direct": f"With its own {self.index} {step}, a {self.unit}",
+            "indirect": f"With the {self.index} of all other {self.units} {step}, a {self.unit}",
+            "total": f"With the {self.index} {step} everywhere, a {self.unit}",
         }[kind]
 
 
 def direction(effect: Estimate) -> Direction:
     """Up or down where the effect differs from zero at 5 %, else unclear.
 
+    Both the p-value and the interval must say so: of a skewed distribution they can disagree, and then nothing is
+    claimed.
+
     Examples
     --------
     >>> direction(Estimate(0.5, 0.2, 0.8, 0.001)), direction(Estimate(-0.5, -1.2, 0.2, 0.16))
     ('up', 'unclear')
     """
-    if not (np.isfinite(effect.p_value) and effect.p_value < LEVEL):
+    small = np.isfinite(effect.p_value) and effect.p_value < LEVEL
+    if not small or holds_zero(effect):
         return "unclear"
     return "up" if effect.estimate > 0 else "down"
+
+
+def holds_zero(effect: Estimate) -> bool:
+    """Whether zero lies in the interval."""
+    return not (effect.conf_low > 0.0 or effect.conf_high < 0.0)
 
 
 def change(value: float, scale: Scale) -> float:
@@ -138,10 +151,10 @@ def effect_sentence(effect: Estimate, kind: Kind, *, scale: Scale, subject: Subj
     >>> gap = Subject("index", "income ratio", "income gap", "wider", "narrower", "province", "provinces")
     >>> scale = Scale(0.1, log_outcome=True)
     >>> text = effect_sentence(Estimate(-0.5, -0.8, -0.3, 0.002), "total", scale=scale, subject=gap)
-    >>> lead, size, found, precision = text.replace(". ", ": ").split(": ")
-    >>> print(f"{lead}: {size}")  # doctest: +NORMALIZE_WHITESPACE
-    Together: with the index 0.1 higher everywhere, a province's income ratio differs by
-    -4.9 % (95 % interval -7.7 % to -3.0 %, p = 0.002)
+    >>> size, found, precision = text.replace(". ", ": ").split(": ")
+    >>> print(size)  # doctest: +NORMALIZE_WHITESPACE
+    With the index 0.1 higher everywhere, a province's income ratio differs by -4.9 % (95 % interval -7.7 % to -3.0 %,
+    p = 0.002)
     >>> found, precision
     ('a narrower income gap', 'The size is known within a factor of 2.7.')
     """
@@ -157,13 +170,15 @@ def effect_sentence(effect: Estimate, kind: Kind, *, scale: Scale, subject: Subj
 
 
 def ruled_out(effect: Estimate, scale: Scale) -> str:
-    """What an interval that holds zero still excludes: the honest content of "no effect".
+    """What an effect that cannot be told from zero still excludes: the honest content of "no effect".
 
     Examples
     --------
     >>> ruled_out(Estimate(0.01, -0.1, 0.12, 0.8), Scale(0.1, log_outcome=True))
     'Changes below -1.00 % and above +1.2 % are ruled out at the 95 % level.'
     """
+    if not holds_zero(effect):
+        return "The interval leaves out zero, but the p-value does not: the draws are skewed, and nothing is claimed."
     low, high = amount(effect.conf_low, scale), amount(effect.conf_high, scale)
     return f"Changes below {low} and above {high} are ruled out at the 95 % level."
 
@@ -177,8 +192,6 @@ def precision_sentence(effect: Estimate) -> str:
     'The direction is clear, the size is not: the ends of the interval differ by a factor of 9.'
     """
     ends = sorted(abs(end) for end in (effect.conf_low, effect.conf_high))
-    if effect.conf_low * effect.conf_high <= 0.0:
-        return "The direction is barely clear: the simulated interval still holds zero."
     factor = ends[1] / ends[0]
     if factor > _CLEAR_SIZE:
         return f"The direction is clear, the size is not: the ends of the interval differ by a factor of {factor:.2g}."

@@ -148,6 +148,8 @@ def _whole(value: int, name: str) -> str:
 def _floats(numbers: NDArray[np.float64], digits: int) -> list[str]:
     sizes = np.abs(numbers)
     sizes = sizes[np.isfinite(sizes) & (sizes > 0)]
+    if not (sizes % 1).any():  # counts that are floats only because some are missing
+        return [fixed(value, 0) for value in numbers]
     decimals = decimals_for(float(sizes.max()), digits) if len(sizes) else 0
     if not len(sizes) or sizes.min() < 10.0 ** (1 - decimals):
         return [significant(value, digits) for value in numbers]

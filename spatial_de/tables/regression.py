@@ -171,6 +171,7 @@ def regression(
     *,
     names: Sequence[str] | None = None,
     effects: bool | Sequence[Effects | None] = False,
+    effect_terms: Sequence[str] | None = None,
     below: Below = "std_error",
     stars: bool = True,
     digits: int = 3,
@@ -188,6 +189,8 @@ def regression(
     effects
         True adds the direct, indirect and total effects of each fit (simulated, 1,000 draws, seed 0); or give
         one `Effects` per fit, None for a column without.
+    effect_terms
+        Regressors whose effects are shown; all by default.
     below
         What stands in brackets below an estimate: "std_error", "p_value", "statistic", "conf_int", "none".
     stars
@@ -217,7 +220,10 @@ def regression(
     heads = _heads(fits, names)
     found = _effects(fits, effects)
     blocks = [_coefficients(fit, head) for fit, head in zip(fits, heads, strict=True)]
-    blocks += [_effect_rows(eff, head) for eff, head in zip(found, heads, strict=True) if eff is not None]
+    for eff, head in zip(found, heads, strict=True):
+        if eff is not None:
+            rows = _effect_rows(eff, head)
+            blocks.append(rows if effect_terms is None else rows[rows["term"].isin(effect_terms)])
     return RegressionTable(
         numbers=pd.concat(blocks, ignore_index=True)[_COLUMNS],
         facts=pd.DataFrame({head: _facts(fit) for fit, head in zip(fits, heads, strict=True)}),
@@ -254,11 +260,15 @@ def _effects(fits: list[Results], effects: bool | Sequence[Effects | None]) -> l
 
 def _coefficients(fit: Results, head: str) -> pd.DataFrame:
     frame = fit.to_frame()
-    own = set(fit.params.index)
     frame = frame[frame["term"] != "sigma2"].assign(model=head)
-    lagged = [str(t).startswith("W_") and str(t)[2:] in own for t in frame["term"]]
+    lagged = [_is_lag(term, fit.params.index) for term in frame["term"]]
     frame["block"] = np.where(frame["term"].isin(_SPATIAL), BLOCKS[2], np.where(lagged, BLOCKS[1], BLOCKS[0]))
     return frame
+
+
+def _is_lag(term: str, terms: pd.Index[Any]) -> bool:
+    """Whether a term is the spatial lag of another, and not a variable that is called so."""
+    return term.startswith("W_") and term[2:] in terms
 
 
 def _effect_rows(effects: Effects, head: str) -> pd.DataFrame:
@@ -278,7 +288,8 @@ def _facts(fit: Results) -> dict[str, object]:
     }
     if fit.times is not None:
         facts |= {"Fixed effects": _EFFECTS[fit.fixed], "Estimation": _BIAS[fit.bias] if fit.fixed != "none" else "-"}
-    facts["Weights"] = "-" if fit.weights is None else fit.weights.provenance.rule
+    used = any(name in _SPATIAL or _is_lag(name, fit.params.index) for name in fit.params.index)
+    facts["Weights"] = fit.weights.provenance.rule if used and fit.weights is not None else "-"
     facts["Standard errors"] = _COVARIANCES[fit.cov_type]
     return facts
 
@@ -292,7 +303,7 @@ def _notes(fits: list[Results], effects: list[Effects | None], *, below: Below, 
         how = "by the delta method" if shown.inference == "delta" else f"from {shown.draws:,} draws, seed {shown.seed}"
         notes.append(f"Errors of effects {how}.")
     if any(fit.fixed != "none" for fit in fits):
-        notes.append("R-squared is that of the data without fixed effects.")
+        notes.append("R-squared: of the variation that fixed effects leave.")
     if len({(fit.n_likelihood, fit.fixed, fit.bias, fit.response) for fit in fits}) > 1:
         notes.append("Log-likelihoods and AIC of columns with different data or transformations cannot be compared.")
     return notes

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from spatial_de.study.verdict import Variant, agreement, headline, verdict
+from spatial_de.study.verdict import Variant, agreement, headline, range_sentence, verdict
 from spatial_de.study.words import (
     Estimate,
     Scale,
@@ -75,7 +75,7 @@ def test_amount(value, scale, expected):
 def test_positive_effect_is_a_wider_gap():
     text = effect_sentence(POSITIVE, "direct", scale=TENTH, subject=GAP)
     assert "differs by +5.1 % (95 % interval +3.0 % to +7.3 %, p < 0.001): a wider urban-rural income gap." in text
-    assert text.startswith("At home: with its own digital-economy index 0.1 higher, a province's")
+    assert text.startswith("With its own digital-economy index 0.1 higher, a province's")
     assert "narrower" not in text
 
 
@@ -105,7 +105,6 @@ def test_index_in_logs_is_spoken_of_in_percent():
     [
         (Estimate(0.5, 0.4, 0.6, 0.0), "known within a factor of 1.5"),
         (Estimate(-0.5, -0.9, -0.1, 0.01), "The direction is clear, the size is not"),
-        (Estimate(0.5, -0.01, 1.1, 0.049), "barely clear"),
     ],
 )
 def test_precision(effect, expected):
@@ -116,8 +115,8 @@ def test_everything_agrees_is_firm_in_either_direction():
     for effect, word in ((POSITIVE, "wider"), (NEGATIVE, "narrower")):
         result = verdict(effect, variants(*[effect] * 5))
         assert result.level == "firm"
-        assert headline(result, GAP) == (
-            f"Firm: a higher digital-economy index goes with a {word} urban-rural income gap."
+        assert headline(result, "total", subject=GAP) == (
+            f"Firm: a higher digital-economy index everywhere goes with a {word} urban-rural income gap."
         )
         assert "Of 5 variants, 5 have the sign of the main estimate, 5 of them significant" in " ".join(result.reasons)
 
@@ -127,7 +126,9 @@ def test_contradiction_is_fragile_and_named():
     assert result.level == "fragile"
     assert result.agreement.contradicted == ("v9",)
     assert "Significant with the opposite sign: v9." in result.reasons
-    assert headline(result, GAP).startswith("Fragile: a higher digital-economy index goes with a wider")
+    assert headline(result, "direct", subject=GAP) == (
+        "Fragile: a higher digital-economy index at home goes with a wider urban-rural income gap."
+    )
 
 
 def test_one_insignificant_variant_of_opposite_sign_is_enough_to_doubt():
@@ -151,8 +152,8 @@ def test_variants_that_could_not_be_estimated_count_against():
 def test_null_everywhere_is_no_effect_to_be_seen():
     result = verdict(NULL, variants(NULL, NEGATIVE_NULL, NULL))
     assert result.level == "no answer"
-    assert headline(result, GAP) == (
-        "No effect to be seen: a higher digital-economy index goes with neither a wider nor a narrower "
+    assert headline(result, "indirect", subject=GAP) == (
+        "No effect to be seen: a higher digital-economy index next door goes with neither a wider nor a narrower "
         "urban-rural income gap."
     )
 
@@ -160,14 +161,14 @@ def test_null_everywhere_is_no_effect_to_be_seen():
 def test_null_with_contradicting_variants_is_no_answer():
     result = verdict(NULL, variants(POSITIVE, NEGATIVE, NULL))
     assert result.level == "no answer"
-    assert "the others disagree" in headline(result, GAP)
+    assert "other estimates disagree" in headline(result, "total", subject=GAP)
     assert "Yet some variants can: v0; v1." in result.reasons
 
 
 def test_null_whose_variants_mostly_speak_is_fragile():
     result = verdict(NULL, variants(POSITIVE, POSITIVE, NULL))
     assert result.level == "fragile"
-    assert "wider" not in headline(result, GAP)
+    assert "wider" not in headline(result, "total", subject=GAP)
 
 
 def test_nothing_varied_is_never_firm():
@@ -199,4 +200,29 @@ def test_mirrored_numbers_give_mirrored_words():
     result, mirrored = (verdict(effects[0], variants(*effects)) for effects in (mixed, mirror))
     assert result.level == mirrored.level
     assert result.reasons == mirrored.reasons
-    assert headline(result, GAP) == headline(mirrored, swapped)
+    assert headline(result, "total", subject=GAP) == headline(mirrored, "total", subject=swapped)
+
+
+def test_interval_and_p_that_disagree_claim_nothing():
+    skewed, touching = Estimate(2.0, 0.5, 14.0, 0.88), Estimate(0.5, -0.01, 1.1, 0.049)
+    assert direction(skewed) == direction(touching) == "unclear"
+    text = effect_sentence(skewed, "total", scale=TENTH, subject=GAP)
+    assert "the draws are skewed, and nothing is claimed" in text
+    assert "ruled out" not in text
+
+
+@pytest.mark.parametrize(
+    ("effects", "expected"),
+    [
+        ([NEGATIVE, NULL], "+5.1 % becomes -4.9 % (v0) at the lowest and is the highest itself."),
+        ([Estimate(0.9, 0.1, 1.7, 0.02)], "+5.1 % is the lowest itself and becomes +9.4 % (v0) at the highest."),
+        ([NULL, Estimate(0.9, 0.1, 1.7, 0.02)], "becomes +0.20 % (v0) at the lowest and +9.4 % (v1) at the highest."),
+        ([POSITIVE], "+5.1 % stays what it is."),
+    ],
+)
+def test_range(effects, expected):
+    assert range_sentence(POSITIVE, variants(*effects), scale=TENTH).endswith(expected)
+
+
+def test_range_of_nothing_says_nothing():
+    assert not range_sentence(POSITIVE, variants(None), scale=TENTH)

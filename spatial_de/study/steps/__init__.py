@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from spatial_de.study.section import Step
-from spatial_de.study.steps import answer, data, dependence, estimates, limits, robustness
+from spatial_de.study.steps.answer import answer
+from spatial_de.study.steps.data import descriptives, index, maps
+from spatial_de.study.steps.dependence import by_time, clusters
+from spatial_de.study.steps.estimates import effects, models, tests
+from spatial_de.study.steps.limits import limits
+from spatial_de.study.steps.robustness import variants
 
 STEPS: tuple[Step, ...] = (
-    Step("index", "Index and weights of its indicators", data.index),
-    Step("descriptives", "Descriptive statistics", data.descriptives),
-    Step("maps", "Maps", data.maps),
-    Step("moran", "Spatial dependence by year", dependence.by_time),
-    Step("lisa", "Local clusters", dependence.clusters),
-    Step("tests", "Specification tests", estimates.tests),
-    Step("models", "Models side by side", estimates.models),
-    Step("effects", "Direct and spillover effects", estimates.effects),
-    Step("robustness", "How the answer changes", robustness.variants),
-    Step("answer", "The answer", answer.answer),
-    Step("limits", "What to keep in mind", limits.limits),
+    Step("index", "Index and weights of its indicators", index),
+    Step("descriptives", "Descriptive statistics", descriptives),
+    Step("maps", "Maps", maps),
+    Step("moran", "Spatial dependence by year", by_time),
+    Step("lisa", "Local clusters", clusters),
+    Step("tests", "Specification tests", tests),
+    Step("models", "Models side by side", models),
+    Step("effects", "Direct and spillover effects", effects),
+    Step("robustness", "How the answer changes", variants),
+    Step("answer", "The answer", answer),
+    Step("limits", "What to keep in mind", limits),
 )
 
 FIRST = "answer"  # read first, known last

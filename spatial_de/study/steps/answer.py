@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from spatial_de.study import robustness
+from spatial_de.study import figures, robustness
 from spatial_de.study.job import Job, effect_estimate
-from spatial_de.study.section import Bullets, Section, Table, Text
-from spatial_de.study.verdict import FIRM_SHARE, Verdict, headline, verdict
+from spatial_de.study.section import Bullets, Drawing, Section, Table, Text
+from spatial_de.study.verdict import FIRM_SHARE, Verdict, headline, range_sentence, verdict
 from spatial_de.study.words import Kind, change, effect_sentence
 
-TITLES: dict[Kind, str] = {"direct": "At home", "indirect": "From next door", "total": "Together"}
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from spatial_de.study.robustness import Estimated
+
+CAPTION = (
+    "The effect of the index when one thing is varied at a time, with 95 % intervals, in standard deviations of the "
+    "outcome per standard deviation of the index, both of the variation that fixed effects leave. Shaded: the main "
+    "estimate's interval. Pale: not different from zero at 5 %. Arrows: the interval goes on."
+)
 ORDER: tuple[Kind, ...] = ("total", "direct", "indirect")
 
 
@@ -32,18 +43,29 @@ def verdicts(job: Job) -> dict[Kind, Verdict]:
 
 
 def answer(job: Job) -> Section:
-    """The answer in words, how firm it is, and why."""
-    found, name = verdicts(job), job.config.index.name
+    """The answer in words, how it changes, how firm it is, and why."""
+    found, rows = verdicts(job), robustness.estimated(job)
     items: list[Any] = []
     for kind in ORDER:
-        effect = effect_estimate(job.effects, name, kind)
-        items += [
-            Text(f"{TITLES[kind]}. {headline(found[kind], job.subject)}", strong=True),
-            Text(effect_sentence(effect, kind, scale=job.scale, subject=job.subject)),
-            Bullets(found[kind].reasons),
-        ]
-    items.append(Table("answer", "The answer in numbers", _table(job, found), labels=HEADS, note=_note(job)))
+        effect = effect_estimate(job.effects, job.config.index.name, kind)
+        alike = [row.variant(kind) for row in rows if row.comparable]
+        sentences = (
+            effect_sentence(effect, kind, scale=job.scale, subject=job.subject),
+            range_sentence(effect, alike, scale=job.scale),
+        )
+        items += [Text(headline(found[kind], kind, subject=job.subject), strong=True), Text(" ".join(sentences))]
+    items += [
+        Text("These are associations, not proven causes; 'What to keep in mind' says more."),
+        Drawing("robustness", CAPTION, partial(_forest, job, rows), wide=True),
+        Table("answer", "How firm is the answer?", _table(job, found), labels=HEADS, note=_note(job)),
+    ]
+    for kind in ORDER:
+        items += [Text(f"{kind.capitalize()} effect: {found[kind].level}. Why?"), Bullets(found[kind].reasons)]
     return Section(tuple(items))
+
+
+def _forest(job: Job, rows: Sequence[Estimated]) -> Figure:
+    return figures.variants((robustness.main(job), *rows), language=job.config.figures.language)
 
 
 def _table(job: Job, found: dict[Kind, Verdict]) -> pd.DataFrame:

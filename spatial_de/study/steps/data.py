@@ -34,8 +34,8 @@ def index(job: Job) -> Section:
     last = job.config.data.last
     at_end = made.values.xs(last, level=1).sort_values(ascending=False)
     names = unit_names(job)
-    top = ", ".join(f"{names[unit]} {value:.2f}" for unit, value in at_end.head(3).items())
-    bottom = ", ".join(f"{names[unit]} {value:.2f}" for unit, value in at_end.tail(3).items())
+    ranked = [f"{names[unit]} {value:.2f}" for unit, value in zip(at_end.index, at_end, strict=True)]
+    top, bottom = ", ".join(ranked[:3]), ", ".join(ranked[-3:])
     words = (
         f"The {name} is made of {plural(len(table), 'indicator')}. {_METHODS[made.method]}. {made.notes[0]} "
         f"The heaviest is {first} with {100 * heaviest:.0f} % of the weight. In {last} the index runs from {bottom} "
@@ -69,7 +69,8 @@ def descriptives(job: Job) -> Section:
         f"{job.panel.n_units * job.panel.n_times:,} observations, none missing. 'Within' is the standard deviation "
         f"over time around each {job.subject.unit}'s own mean: what fixed effects leave of a variable."
     )
-    return Section((Text(words), Table("descriptives", "Descriptive statistics", table, labels=_HEADS | job.config.labels)))
+    labels = _HEADS | job.config.labels
+    return Section((Text(words), Table("descriptives", "Descriptive statistics", table, labels=labels)))
 
 
 def maps(job: Job) -> Section:
@@ -88,20 +89,20 @@ def maps(job: Job) -> Section:
 
 
 def _map(job: Job, name: str, *, times: list[object], what: str) -> Figure:
-    return draw.choropleth(
+    figure: Figure = draw.choropleth(
         job.map,
         job.panel[name],
         times=times,
         legend_title=_sentence_case(what),
         **map_options(job),
     )
+    return figure
 
 
 def unit_names(job: Job) -> pd.Series:
     """Names of the units for people."""
-    if "name_en" in job.map:
-        return job.map["name_en"].reindex(job.panel.units)
-    return pd.Series(job.panel.units.astype(str), index=job.panel.units)
+    units = job.panel.units
+    return pd.Series(job.regions["name_en"] if "name_en" in job.regions else units.astype(str), index=units)
 
 
 def map_options(job: Job) -> dict[str, Any]:

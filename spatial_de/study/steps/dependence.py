@@ -11,12 +11,12 @@ from spatial_de import local_moran, moran
 from spatial_de import maps as draw
 from spatial_de.study.job import Job
 from spatial_de.study.section import Drawing, Section, Table, Text
-from spatial_de.study.steps.data import map_options, unit_names
+from spatial_de.study.steps.data import map_options
 from spatial_de.study.words import LEVEL
 from spatial_de.wording import plural
 
 if TYPE_CHECKING:
-    from spatial_de.autocorrelation import LocalMoran, MoranByTime
+    from spatial_de.autocorrelation import LocalMoran, LocalMoranByTime, MoranByTime
 
 HEADS = {
     "year": "Year",
@@ -26,9 +26,12 @@ HEADS = {
     "z": "z",
     "p_value": "p",
     "p_sim": "p (permutation)",
+    "code": "Unit",
+    "value": "Value",
+    "lag": "Neighbours' mean",
+    "q_value": "q (false discovery)",
+    "quadrant": "Quadrant",
     "cluster": "Cluster",
-    "members": "Members",
-    "count": "Count",
 }
 
 
@@ -58,21 +61,23 @@ def by_time(job: Job) -> Section:
 
 
 def clusters(job: Job) -> Section:
-    """Local Moran statistics of the outcome and of the index in the last year."""
-    last = job.config.data.last
+    """Local Moran statistics of the outcome and of the index in the first and the last year."""
+    first, last = job.panel.times[0], job.panel.times[-1]
     items: list[Any] = []
     for name, file in zip(_names(job), ("outcome", "index"), strict=True):
-        found = local_moran(
-            job.panel.wide(name).loc[last].rename(job.label(name)),
-            job.weights(),
-            permutations=job.config.inference.permutations,
-            seed=job.config.inference.seed,
-            alpha=job.config.inference.alpha,
-        )
-        title = f"{job.label(name)}: local clusters in {last}"
+        ends = job.panel.select(times=[first, last])[name].rename(job.label(name))
+        found = _local(job, ends, "fdr")
         items += [
-            Text(lisa_sentence(job.label(name), found, unit_names(job))),
-            Drawing(f"lisa_{file}", title, partial(_lisa, job, found)),
+            Text(lisa_sentence(job.label(name), found[last], last)),
+            Text(pointwise_sentence(_local(job, ends, "none")[last], last)),
+            Drawing(f"lisa_{file}", f"{job.label(name)}: local clusters", partial(_lisa, job, found), wide=True),
+            Table(
+                f"lisa_{file}",
+                f"{job.label(name)}: local Moran statistics",
+                _lisa_table(found),
+                labels=HEADS,
+                folded=True,
+            ),
         ]
     scatter = partial(_scatter, job, job.config.figures.outcome)
     items.append(Drawing("moran_scatter", f"{job.label(job.config.figures.outcome)}: Moran scatter, {last}", scatter))
@@ -80,29 +85,60 @@ def clusters(job: Job) -> Section:
 
 
 def moran_sentence(name: str, found: MoranByTime) -> str:
-    """What Moran's I says over the years: how often it differs from chance, and where it went."""
+    """What Moran's I says over the years: how often it differs from chance (by permutation), and where it went."""
     table = found.table
-    significant = int((table["p_value"] < LEVEL).sum())
+    significant = int((table["p_sim"] < LEVEL).sum())
     first, last = table["I"].iloc[0], table["I"].iloc[-1]
     if significant == 0:
         return f"{name}: in no year can Moran's I be told from chance at 5 %."
     often = "in every year" if significant == len(table) else f"in {significant} of {plural(len(table), 'year')}"
-    signs = (table["I"] > table["expected"])[table["p_value"] < LEVEL]
-    kind = (
-        "neighbours are alike" if signs.all() else "neighbours are unlike" if not signs.any() else "the sign changes"
-    )
+    signs = (table["I"] > table["expected"])[table["p_sim"] < LEVEL]
+    kind = "neighbours are alike" if signs.all() else "neighbours are unlike" if not signs.any() else "the sign changes"
     return (
         f"{name}: Moran's I differs from chance at 5 % {often}; {kind}. It went from {first:.2f} in {table.index[0]} "
         f"to {last:.2f} in {table.index[-1]}."
     )
 
 
-def lisa_sentence(name: str, found: LocalMoran, names: pd.Series) -> str:
-    """Which units are in which cluster."""
-    members = found.table[found.table["significant"]].groupby("cluster", observed=True)
-    parts = [f"{cluster}: {', '.join(names[list(group.index)])}" for cluster, group in members]
-    control = f"false-discovery rate {found.settings.alpha:g}"
-    return f"{name} ({control}): " + ("; ".join(parts) if parts else "no cluster that could be told from chance") + "."
+def lisa_sentence(name: str, found: LocalMoran, time: object) -> str:
+    """Which units are in clusters that survive the control for the number of tests."""
+    level = f"{100 * found.settings.alpha:g} %"
+    parts = cluster_members(found)
+    lead = f"{name}, {time}, with the false-discovery rate over all units held at {level}: "
+    return lead + (parts or "no cluster that could be told from chance") + "."
+
+
+def pointwise_sentence(found: LocalMoran, time: object) -> str:
+    """Which units would be in clusters if each were the only one tested, and how many that gives by chance."""
+    by_chance = found.settings.alpha * found.table["I"].notna().sum()
+    parts = cluster_members(found) or "still none"
+    return (
+        f"Tested one by one, as such maps often are, it would be in {time}: {parts}. About {by_chance:.1f} would be "
+        "there by chance alone."
+    )
+
+
+def cluster_members(found: LocalMoran) -> str:
+    """Units by cluster, the significant ones only."""
+    groups = found.table[found.table["significant"]].groupby("cluster", observed=True)
+    return "; ".join(f"{cluster}: {', '.join(map(str, group.index))}" for cluster, group in groups)
+
+
+def _local(job: Job, values: pd.Series, control: Any) -> Any:
+    inference = job.config.inference
+    return local_moran(
+        values,
+        job.weights(),
+        permutations=inference.permutations,
+        seed=inference.seed,
+        alpha=inference.alpha,
+        control=control,
+    )
+
+
+def _lisa_table(found: LocalMoranByTime) -> pd.DataFrame:
+    columns = ["value", "lag", "I", "z", "p_sim", "q_value", "quadrant", "cluster"]
+    return found.table[columns].astype({"quadrant": str, "cluster": str}).swaplevel().sort_index()
 
 
 def _names(job: Job) -> tuple[str, str]:
@@ -111,10 +147,10 @@ def _names(job: Job) -> tuple[str, str]:
 
 def _moran(job: Job, name: str) -> MoranByTime:
     inference = job.config.inference
-    found: Any = moran(
-        job.panel[name], job.weights(), permutations=inference.permutations, seed=inference.seed
-    )
-    return found
+    options: Any = {"permutations": inference.permutations, "seed": inference.seed}
+    found: Any = moran(job.panel[name], job.weights(), **options)
+    by_time: MoranByTime = found
+    return by_time
 
 
 def _lines(job: Job, found: dict[str, MoranByTime]) -> Any:
@@ -122,10 +158,10 @@ def _lines(job: Job, found: dict[str, MoranByTime]) -> Any:
     return draw.moran_by_time(series, language=job.config.figures.language)
 
 
-def _lisa(job: Job, found: LocalMoran) -> Any:
+def _lisa(job: Job, found: LocalMoranByTime) -> Any:
     return draw.lisa(job.map, found, **map_options(job))
 
 
 def _scatter(job: Job, name: str) -> Any:
-    values = job.panel.wide(name).loc[job.config.data.last]
+    values: Any = job.panel.wide(name).loc[job.config.data.last]
     return draw.moran_scatter(values, job.weights(), name=job.label(name), language=job.config.figures.language)

@@ -6,13 +6,14 @@ from functools import partial
 from typing import Any
 
 from spatial_de import maps as draw
-from spatial_de import specification_tests, tables
+from spatial_de import specification_tests
 from spatial_de.study.job import Job, effect_estimate
 from spatial_de.study.scaling import standard_ratios, standardised
 from spatial_de.study.section import Bullets, Drawing, Section, Table, Text
-from spatial_de.study.words import effect_sentence, p_words
+from spatial_de.study.words import Kind, direction, p_words
+from spatial_de.tables import regression
 
-KINDS = ("direct", "indirect", "total")
+KINDS: tuple[Kind, ...] = ("direct", "indirect", "total")
 FOREST_TITLE = "Effects with 95 % intervals, in standard deviations of what fixed effects leave"
 HEADS = {
     "test": "Test",
@@ -56,7 +57,12 @@ def models(job: Job) -> Section:
     """OLS, SAR, SEM and the SDM (or whatever the study names) side by side, with the effects of the index."""
     chosen = list(dict.fromkeys(["ols", "sar", "sem", "sdm", job.config.model.model]))
     fits = [job.main if name == job.config.model.model else job.fit(model=name) for name in chosen]
-    content = tables.regression(fits, labels=job.config.labels)
+    content = regression(
+        fits,
+        effects=[job.effects if fit is job.main else job.effects_of(fit) for fit in fits],
+        effect_terms=[job.config.index.name],
+        labels=job.config.labels,
+    )
     best = min(fits, key=lambda fit: fit.aic)
     words = f"By Akaike's criterion {best.model.upper()} fits best (AIC {best.aic:,.1f})."
     if "rho" in job.main.params:
@@ -68,17 +74,13 @@ def models(job: Job) -> Section:
 
 
 def effects(job: Job) -> Section:
-    """Direct, indirect and total effects of every regressor; those of the index in words."""
-    found, name = job.effects, job.config.index.name
-    sentences = tuple(
-        effect_sentence(effect_estimate(found, name, kind), kind, scale=job.scale, subject=job.subject)
-        for kind in KINDS
-    )
+    """Direct, indirect and total effects of every regressor."""
+    found = job.effects
     how = f"Intervals from {found.draws:,} draws of the parameters, seed {found.seed}"
     how += f"; {found.rejected} outside the admissible range of rho left out." if found.rejected else "."
     return Section(
         (
-            Bullets(sentences),
+            Text(f"What the index does stands under 'The answer'. {controls_sentence(job)}"),
             Drawing("effects", FOREST_TITLE, partial(_forest, job), wide=True),
             Table(
                 "effects",
@@ -91,7 +93,22 @@ def effects(job: Job) -> Section:
     )
 
 
+def controls_sentence(job: Job) -> str:
+    """Which controls have effects that differ from zero."""
+    terms = [term for term in job.effects.table.index.unique(0) if term != job.config.index.name]
+    parts = []
+    for kind in KINDS:
+        found = {term: direction(effect_estimate(job.effects, term, kind)) for term in terms}
+        clear = [f"{job.label(term)} ({_SIGNS[way]})" for term, way in found.items() if way != "unclear"]
+        parts.append(f"{kind}: {', '.join(clear) or 'none'}")
+    return f"Of the controls, these differ from zero at 5 %: {'; '.join(parts)}."
+
+
+_SIGNS = {"up": "positive", "down": "negative"}
+
+
 def _forest(job: Job) -> Any:
-    ratios = standard_ratios(job.panel, job.config.model.outcome, list(job.effects.table.index.unique(0)), fixed=job.config.model.fixed)
+    model, terms = job.config.model, list(job.effects.table.index.unique(0))
+    ratios = standard_ratios(job.panel, model.outcome, terms, fixed=model.fixed)
     shown = standardised(job.effects, ratios)
     return draw.effects(shown, labels=job.config.labels, language=job.config.figures.language)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from spatial_de import datasets
 from spatial_de.panel.transforms import within
-from spatial_de.study.job import Job
-from spatial_de.study.section import Bullets, Section, Text
+from spatial_de.study.job import Job, effect_estimate
+from spatial_de.study.section import Bullets, Item, Section, Text
 from spatial_de.study.steps.data import BOUNDARY_NOTE
 from spatial_de.study.words import Scale, amount
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def limits(job: Job) -> Section:
     """Caveats of the data that touch the result, of the design, and the conventions of the estimation."""
-    items = [Text("About the method", strong=True), Bullets(tuple(design_notes(job)))]
+    items: list[Item] = [Text("About the method", strong=True), Bullets(tuple(design_notes(job)))]
     if job.is_bundled:
         cautions = datasets.warnings_for(job.variables)
         items += [Text("About the figures", strong=True), Bullets((*cautions, BOUNDARY_NOTE[True].strip()))]
@@ -25,12 +25,17 @@ def limits(job: Job) -> Section:
     return Section(tuple(items))
 
 
+CAUSALITY = (
+    "These are associations within {units} over time, given the controls, not proven causes: nothing here rules out "
+    "that the {gap} acts back on the {index}, or that something left out moves both."
+)
+
+
 def design_notes(job: Job) -> list[str]:
     """What the design can and cannot say."""
     subject = job.subject
     notes = [
-        f"These are associations within {subject.units} over time, given the controls, not proven causes: nothing here "
-        f"rules out that the {subject.gap} acts back on the {subject.index}, or that something left out moves both.",
+        CAUSALITY.format(units=subject.units, gap=subject.gap, index=subject.index),
         step_note(job),
     ]
     if job.config.model.fixed in {"two-way", "time"}:
@@ -56,11 +61,11 @@ def design_notes(job: Job) -> list[str]:
 def step_note(job: Job) -> str:
     """Whether the step of the report is a change that the data know."""
     spread = float(within(job.panel.values([job.config.index.name]), job.config.model.fixed).std())
-    effect = float(job.effects.table.loc[(job.config.index.name, "total"), "estimate"])
+    effect = effect_estimate(job.effects, job.config.index.name, "total").estimate
     typical = Scale(spread, log_outcome=job.scale.log_outcome)
     return (
-        f"A change of the index by {job.scale.step:g} is {job.scale.step / spread:.1f} standard deviations of what fixed "
-        f"effects leave of it ({spread:.3f}). One such standard deviation goes with a total change of the "
+        f"A change of the index by {job.scale.step:g} is {job.scale.step / spread:.1f} standard deviations of what "
+        f"fixed effects leave of it ({spread:.3f}). One such standard deviation goes with a total change of the "
         f"{job.subject.measure} by {amount(effect, typical)}."
     )
 
@@ -82,8 +87,8 @@ def conventions(job: Job, main: Results) -> list[str]:
         )
     inference = job.config.inference
     out.append(
-        f"Intervals of effects: {inference.draws:,} draws from the estimates' normal distribution (LeSage and Pace 2009), "
-        f"seed {inference.seed}; p from estimate / standard deviation of the draws."
+        f"Intervals of effects: {inference.draws:,} draws from the estimates' normal distribution (LeSage and Pace "
+        f"2009), seed {inference.seed}; p from estimate / standard deviation of the draws."
     )
     return out
 
@@ -91,7 +96,7 @@ def conventions(job: Job, main: Results) -> list[str]:
 _BIAS = {
     "lee-yu": "Fixed effects are eliminated by the orthonormal transformation of Lee and Yu (2010); without it the "
     "spatial parameter is too low in short panels of few units.",
-    "none": "Fixed effects are estimated by the direct likelihood, whose spatial parameter is too low in short panels of "
-    "few units.",
+    "none": "Fixed effects are estimated by the direct likelihood, whose spatial parameter is too low in short panels "
+    "of few units.",
     "correction": "Fixed effects are estimated, and their bias corrected analytically (Lee and Yu 2010).",
 }

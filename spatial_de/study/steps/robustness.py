@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from spatial_de import maps as draw
 from spatial_de.study import robustness
 from spatial_de.study.job import Job
-from spatial_de.study.section import Bullets, Drawing, Section, Table, Text
+from spatial_de.study.section import Bullets, Section, Table, Text
 from spatial_de.tables import Grid, Row, numbers
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from spatial_de.study.robustness import Estimated
 
 
@@ -45,7 +41,7 @@ class VariantTable:
             own = frame[(frame["variant"] == row.name) & (frame["group"] == row.group)]
             lines += _lines(f"{row.name}{mark}", own)
         heads = [head for kind in ("Direct", "Indirect", "Total") for head in (kind, "p")]
-        return Grid(("", *heads), tuple(lines), ("l", *["r"] * 6), frame)  # type: ignore[arg-type]  widened literal
+        return Grid(("", *heads), tuple(lines), ("l", "r", "r", "r", "r", "r", "r"), frame)
 
 
 def _lines(name: str, own: pd.DataFrame) -> list[Row]:
@@ -55,7 +51,8 @@ def _lines(name: str, own: pd.DataFrame) -> list[Row]:
             upper += [numbers.MISSING, ""]
             lower += ["", ""]
             continue
-        low, value, high = (numbers.beside(cell[key], cell["std_error"]) for key in ("conf_low", "estimate", "conf_high"))
+        keys = ("conf_low", "estimate", "conf_high")
+        low, value, high = (numbers.beside(cell[key], cell["std_error"]) for key in keys)
         upper += [f"{value}{numbers.stars(cell['p_value'])}", numbers.p_value(cell["p_value"])]
         lower += [f"[{low}, {high}]", ""]
     return [Row(tuple(upper)), Row(tuple(lower))]
@@ -67,25 +64,9 @@ def variants(job: Job) -> Section:
     note = "95 % intervals in square brackets. * p < 0.10, ** p < 0.05, *** p < 0.01."
     if not all(row.comparable for row in rows):
         note += " † In other units than the main estimate: compare sign and p, or the figure."
-    words = (
-        "Each row changes one thing against the main specification. The figure puts all rows into the same units: "
-        f"standard deviations of the outcome per standard deviation of the {job.subject.index}, both of the variation "
-        "that fixed effects leave."
-    )
+    words = "Each row changes one thing against the main specification; the answer shows them as a figure."
     failed = tuple(f"{row.name}: {row.failure}" for row in rows if row.effects is None)
-    items: list[Any] = [
-        Text(words),
-        Drawing("robustness", f"Effects of the {job.subject.index}, one thing varied at a time", partial(_forest, job, rows), wide=True),
-        Table("robustness", f"Effects of the {job.subject.index}, one thing varied at a time", VariantTable(rows), note=note),
-    ]
+    title = f"Effects of the {job.subject.index}, one thing varied at a time"
+    items: list[Any] = [Text(words), Table("robustness", title, VariantTable(rows), note=note)]
     items += [Text("Not estimated:"), Bullets(failed)] if failed else []
     return Section(tuple(items))
-
-
-def _forest(job: Job, rows: Sequence[Estimated]) -> Figure:
-    shown = {_title(row): row.standardised for row in rows if row.standardised is not None}
-    return draw.effects(shown, language=job.config.figures.language)
-
-
-def _title(row: Estimated) -> str:
-    return row.name[:1].upper() + row.name[1:]
