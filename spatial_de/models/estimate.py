@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from spatial_de.errors import ConvergenceError, IdentificationError
+from spatial_de.errors import ConvergenceError, EstimationWarning, IdentificationError
 from spatial_de.logdet import log_determinant
 from spatial_de.models.bias import correct
 from spatial_de.models.information import expected_information
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from spatial_de.models.problem import Problem
 
 Information = Literal["observed", "expected"]
+_ROUNDING = 1e-26  # error variance relative to the response below which nothing but rounding is left
 
 
 @dataclass(frozen=True)
@@ -83,12 +85,12 @@ def estimate_ml(problem: Problem, *, information: Information = "observed") -> E
     ConvergenceError
         No maximum was found.
     IdentificationError
-        The model fits exactly, so that no variance is left.
+        The model fits exactly, so that no variance is left. Linear models warn only: their coefficients are
+        determined.
     """
     likelihood = make_likelihood(problem)
     point, record = _maximum(likelihood, problem)
-    if not point.sigma2 > 1e-26:
-        raise IdentificationError("The regressors fit the response exactly: there is no error left to model.")
+    _check_fit(point, linear=record is CLOSED_FORM)
     point = refine(problem, point)
     if record.converged:
         info = likelihood.information(point) if information == "observed" else expected_information(problem, point)
@@ -99,6 +101,19 @@ def estimate_ml(problem: Problem, *, information: Information = "observed") -> E
     if problem.bias == "correction" or (problem.n_time_dummies and problem.bias != "none"):
         point = correct(problem, likelihood, point)
     return _finish(problem, point, scaled_bread=scaled_bread, record=record)
+
+
+def _check_fit(point: Point, *, linear: bool) -> None:
+    """Refuse, or for linear models point out, that nothing but rounding is left over."""
+    if point.sigma2 > _ROUNDING:
+        return
+    if not linear or not point.sigma2 > 0.0:
+        raise IdentificationError("The regressors fit the response exactly: there is no error left to model.")
+    warnings.warn(
+        "The regressors fit the response exactly: standard errors and the log-likelihood measure rounding only.",
+        EstimationWarning,
+        stacklevel=4,
+    )
 
 
 def make_likelihood(problem: Problem) -> Likelihood:
