@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.linalg import qr, solve_triangular
+from scipy.linalg import qr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -158,7 +158,7 @@ class Likelihood:
         Q, R = np.linalg.qr(BZ)
         projection = Q.T @ target
         e: NDArray[np.float64] = target - Q @ projection  # through Q: exact also for nearly collinear regressors
-        delta = solve_triangular(R, projection) if len(R) else projection
+        delta = np.linalg.solve(R, projection)
         sigma2 = float(e @ e) / self.n
         jacobian = (self.lag.value(rho) if self.lag else 0.0) + (self.error.value(lam) if self.error else 0.0)
         with np.errstate(divide="ignore"):
@@ -247,6 +247,6 @@ class Partition:
 def partition(info: NDArray[np.float64], p: Point) -> Partition:
     """Split an observed or expected information matrix at a point."""
     k = len(p.delta)
-    half = solve_triangular(p.R, np.eye(k)) * np.sqrt(p.sigma2) if k else np.zeros((0, 0))
+    half = np.linalg.solve(p.R, np.eye(k)) * np.sqrt(p.sigma2)
     projected = half.T @ info[:k, k:]
     return Partition(half, half @ projected, info[k:, k:] - projected.T @ projected)

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 from spatial_de.panel.design import INTERCEPT
 
@@ -65,5 +64,5 @@ def refine(problem: Problem, point: Point) -> Point:
         u -= wide(point.lam) * Mu
         BZ = problem.Z - point.lam * problem.MZ
     normal: NDArray[np.float64] = np.einsum("tnk,tn->k", BZ.astype(wide), u).astype(np.float64)
-    step = solve_triangular(point.R, solve_triangular(point.R, normal, trans="T"))
+    step = np.linalg.solve(point.R, np.linalg.solve(point.R.T, normal))
     return replace(point, delta=point.delta + step)
