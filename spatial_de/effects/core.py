@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Inference = Literal["simulation", "delta"]
 KINDS = ("direct", "indirect", "total")
+_HEAVY = 1.5  # standard deviation of the draws over that implied by their quantiles; 1 for a normal distribution
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ class Effects:
         Draws used, draws of rho outside the admissible interval (left out), seed; None for the delta method.
     covariance
         Name of the covariance the inference rests on.
+    notes
+        What the reader should know about the simulation.
     """
 
     table: pd.DataFrame
@@ -73,6 +76,7 @@ class Effects:
     rejected: int | None
     seed: int | None
     covariance: str
+    notes: tuple[str, ...] = ()
 
     def to_frame(self) -> pd.DataFrame:
         """The table with term and effect as columns."""
@@ -87,6 +91,7 @@ class Effects:
             "rejected": self.rejected,
             "seed": self.seed,
             "covariance": self.covariance,
+            "notes": list(self.notes),
             "table": self.to_frame().to_dict(orient="list"),
         }
 
@@ -94,7 +99,8 @@ class Effects:
     def from_dict(cls, content: dict[str, Any]) -> Effects:
         """Rebuild from `to_dict`."""
         table = pd.DataFrame(content["table"]).set_index(["term", "effect"])
-        return cls(table=table, **{key: value for key, value in content.items() if key != "table"})
+        rest = {key: value for key, value in content.items() if key not in {"table", "notes"}}
+        return cls(table=table, notes=tuple(content["notes"]), **rest)
 
     def __repr__(self) -> str:
         how = f"{self.inference}, {self.covariance} covariance"
@@ -102,7 +108,8 @@ class Effects:
             how += f", {self.draws:,} draws, seed {self.seed}"
             if self.rejected:
                 how += f", {self.rejected} outside the admissible interval left out"
-        return f"Average effects ({how})\n{self.table.to_string(float_format=lambda x: f'{x:.4f}')}"
+        table = self.table.to_string(float_format=lambda x: f"{x:.4f}")
+        return "\n".join([f"Average effects ({how})", table, *(f"Note: {note}" for note in self.notes)])
 
     def _repr_html_(self) -> str:
         return str(self.table.to_html(float_format=lambda x: f"{x:.4f}"))
@@ -156,11 +163,13 @@ def compute_effects(
         half = critical_value(level, coefficients.degrees_of_freedom) * std_error
         low, high = estimate - half, estimate + half
         used = rejected = None
+        notes: tuple[str, ...] = ()
     else:
         sample, rejected = _simulate(coefficients, w, draws=draws, seed=seed)
         used = len(sample)
         std_error = sample.std(axis=0, ddof=1)
         low, high = np.quantile(sample, [(1 - level) / 2, (1 + level) / 2], axis=0)
+        notes = _heavy_tails(std_error, (high - low) / (2.0 * critical_value(level, None)))
     return Effects(
         table=_table(coefficients, estimate, std_error, low=low, high=high),
         inference=inference,
@@ -169,7 +178,20 @@ def compute_effects(
         rejected=rejected,
         seed=seed if inference == "simulation" else None,
         covariance=covariance,
+        notes=notes,
     )
+
+
+def _heavy_tails(std_error: NDArray[np.float64], from_quantiles: NDArray[np.float64]) -> tuple[str, ...]:
+    """A warning and a note where a few draws make the standard deviation."""
+    if not (std_error > _HEAVY * from_quantiles).any():
+        return ()
+    note = (
+        "Some draws of rho come close to its bound, where effects explode: they dominate the standard errors, statistics "
+        "and p-values of the simulation. Rely on the intervals, which are quantiles, or on inference='delta'."
+    )
+    warnings.warn(note, EstimationWarning, stacklevel=4)
+    return (note,)
 
 
 def _effects(beta: NDArray[np.float64], theta: NDArray[np.float64], m: Multipliers) -> NDArray[np.float64]:

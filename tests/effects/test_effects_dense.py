@@ -107,6 +107,7 @@ def test_multipliers_of_many_draws_equal_the_dense_inverse(kind):
         np.testing.assert_allclose(found, dense, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore:Some draws of rho come close")
 def test_draws_outside_the_admissible_interval_are_counted():
     w = weights("row")
     wide = Coefficients(("a",), np.ones(1), np.zeros(1), 0.98, np.diag([0.01, 0.0, 0.05**2]))
@@ -151,6 +152,7 @@ def test_models_without_a_spatial_lag(model, indirect):
         assert table.loc[("x", "total"), "std_error"] == pytest.approx(total, rel=1e-10)
 
 
+@pytest.mark.filterwarnings("ignore:Some draws of rho come close")
 def test_round_trip_seed_and_level():
     fit = sde.fit("y ~ x", table_of(), weights("row"), model="sar")
     first, again, other = fit.effects(seed=5), fit.effects(seed=5), fit.effects(seed=6)
@@ -176,3 +178,14 @@ def test_options_are_checked():
     broken = Coefficients(("a",), np.ones(1), np.zeros(1), 0.1, np.full((3, 3), np.nan))
     with pytest.raises(ConvergenceError, match="no covariance"):
         compute_effects(broken, weights("row"))
+
+
+def test_draws_near_the_bound_are_reported():
+    """A few draws of rho near one make the standard deviation; the quantiles stay where they are."""
+    near = Coefficients(("a",), np.ones(1), np.zeros(1), 0.9, np.diag([0.01, 0.0, 0.03**2]))
+    with pytest.warns(EstimationWarning, match="Some draws of rho come close to its bound"):
+        effects = compute_effects(near, weights("row"), draws=2000, seed=1)
+    assert "Some draws" in effects.notes[0]
+    assert "Note: Some draws" in repr(effects)
+    far = Coefficients(("a",), np.ones(1), np.zeros(1), 0.3, np.diag([0.01, 0.0, 0.03**2]))
+    assert compute_effects(far, weights("row"), draws=2000, seed=1).notes == ()
