@@ -187,8 +187,8 @@ def _heavy_tails(std_error: NDArray[np.float64], from_quantiles: NDArray[np.floa
     if not (std_error > _HEAVY * from_quantiles).any():
         return ()
     note = (
-        "Some draws of rho come close to its bound, where effects explode: they dominate the standard errors, statistics "
-        "and p-values of the simulation. Rely on the intervals, which are quantiles, or on inference='delta'."
+        "Some draws of rho come close to its bound, where effects explode: they dominate the standard errors, "
+        "statistics and p-values of the simulation. Rely on the intervals, which are quantiles, or on inference='delta'."
     )
     warnings.warn(note, EstimationWarning, stacklevel=4)
     return (note,)
