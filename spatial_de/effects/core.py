@@ -188,7 +188,7 @@ def _heavy_tails(std_error: NDArray[np.float64], from_quantiles: NDArray[np.floa
         return ()
     note = (
         "Some draws of rho come close to its bound, where effects explode: they dominate the standard errors, "
-        "statistics and p-values of the simulation. Rely on the intervals, which are quantiles, or on inference='delta'."
+        "statistics and p-values of the simulation. Rely on the intervals (quantiles) or on inference='delta'."
     )
     warnings.warn(note, EstimationWarning, stacklevel=4)
     return (note,)
