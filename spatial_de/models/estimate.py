@@ -90,7 +90,6 @@ def estimate_ml(problem: Problem, *, information: Information = "observed") -> E
     """
     likelihood = make_likelihood(problem)
     point, record = _maximum(likelihood, problem)
-    _check_fit(point, linear=record is CLOSED_FORM)
     point = refine(problem, point)
     if record.converged:
         info = likelihood.information(point) if information == "observed" else expected_information(problem, point)
@@ -103,17 +102,18 @@ def estimate_ml(problem: Problem, *, information: Information = "observed") -> E
     return _finish(problem, point, scaled_bread=scaled_bread, record=record)
 
 
-def _check_fit(point: Point, *, linear: bool) -> None:
+def _check_fit(point: Point, *, linear: bool) -> Point:
     """Refuse, or for linear models point out, that nothing but rounding is left over."""
     if point.sigma2 > _ROUNDING:
-        return
+        return point
     if not linear or not point.sigma2 > 0.0:
         raise IdentificationError("The regressors fit the response exactly: there is no error left to model.")
     warnings.warn(
         "The regressors fit the response exactly: standard errors and the log-likelihood measure rounding only.",
         EstimationWarning,
-        stacklevel=4,
+        stacklevel=5,
     )
+    return point
 
 
 def make_likelihood(problem: Problem) -> Likelihood:
@@ -134,11 +134,16 @@ def make_likelihood(problem: Problem) -> Likelihood:
 def _maximum(likelihood: Likelihood, problem: Problem) -> tuple[Point, Optimization]:
     jacobian = likelihood.lag or likelihood.error
     if jacobian is None:
-        return likelihood.at(0.0, 0.0), CLOSED_FORM
+        return _check_fit(likelihood.at(0.0, 0.0), linear=True), CLOSED_FORM
+    _check_fit(likelihood.at(0.0, 0.0), linear=False)
     lag = problem.spec.lag_y
+
+    def at(x: float) -> Point:
+        return _check_fit(likelihood.at(x, 0.0) if lag else likelihood.at(0.0, x), linear=False)
+
     objective = Objective(
         name="rho" if lag else "lambda",
-        at=lambda x: likelihood.at(x, 0.0) if lag else likelihood.at(0.0, x),
+        at=at,
         gradient=lambda p: float(likelihood.gradient(p)[0]),
         curvature=lambda p: float(likelihood.curvature(p)[0, 0]),
     )

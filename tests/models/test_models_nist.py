@@ -37,7 +37,11 @@ def test_wampler(base, least):
     assert digits(fit.params[:-1], base ** np.arange(6)) >= least
 
 
-def test_spatial_models_refuse_an_exact_fit(columbus):
+@pytest.mark.parametrize("model", ["sar", "sem", "sdm"])
+@pytest.mark.parametrize("rho", [0.0, 0.3])
+def test_spatial_models_refuse_an_exact_fit(model, rho, columbus):
     table, w = columbus
+    S = np.linalg.inv(np.eye(49) - (rho if model != "sem" else 0.0) * w.to_dense())
+    exact = table.assign(CRIME=S @ (1.0 + 2.0 * table["INC"]).to_numpy())
     with pytest.raises(IdentificationError, match="fit the response exactly"):
-        sde.fit("CRIME ~ INC", table.assign(CRIME=1.0 + 2.0 * table["INC"]), w, model="sar")
+        sde.fit("CRIME ~ INC", exact, w, model=model)
