@@ -199,7 +199,7 @@ class FiguresSection(_Section):
         Approval number of the base map, printed below maps.
     """
 
-    formats: list[Literal["png", "svg", "pdf"]] = ["png", "svg"]
+    formats: list[Literal["png", "svg", "pdf"]] = ["png", "svg", "pdf"]
     outcome: str
     language: Literal["en", "zh"] = "en"
     unit_labels: str | None = None

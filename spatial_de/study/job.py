@@ -166,6 +166,10 @@ class Job:
         """What a variable or term is called in tables."""
         return self.config.labels.get(name, name)
 
+    def short_label(self, name: str) -> str:
+        """The label without the unit in brackets, for sentences."""
+        return self.label(name).partition(" (")[0]
+
 
 def is_log(term: str) -> bool:
     """Whether a term of a formula is a logarithm.

@@ -155,7 +155,7 @@ def _weights(job: Job) -> Iterator[Change]:
         if rule == "knn":
             name = f"{section.k} {name}"
         if rule == "economic":
-            name += f", {job.label(str(section.economic)).partition(' (')[0]}"
+            name += f", {job.short_label(str(section.economic))}"
         yield _change(job, ("Weights", name), partial(_with_weights, job, rule))
 
 

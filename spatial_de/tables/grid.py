@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -78,6 +79,8 @@ def as_grid(
 ) -> Grid:
     """Any table as a `Grid`.
 
+    A table indexed by two levels gets the first one as headings.
+
     Parameters
     ----------
     table
@@ -111,21 +114,28 @@ def _frame(table: Any) -> pd.DataFrame:
 
 
 def _from_frame(frame: pd.DataFrame, labels: Mapping[str, str], digits: int) -> Grid:
-    named = [name is not None for name in frame.index.names]
-    flat = frame.reset_index() if any(named) else frame
-    n_labels = frame.index.nlevels if any(named) else 0
+    named = any(name is not None for name in frame.index.names)
+    flat = frame.reset_index() if named else frame
+    n_labels = frame.index.nlevels if named else 0
     if flat.columns.nlevels > 1:
         flat = flat.set_axis([" ".join(map(str, name)).strip() for name in flat.columns], axis="columns")
     numeric = [pd.api.types.is_numeric_dtype(dtype) for dtype in flat.dtypes]
-    body = numbers.columns(flat, digits=digits)
     shown = [
         cells if is_number else [labels.get(cell, cell) for cell in cells]
-        for cells, is_number in zip(body, numeric, strict=True)
+        for cells, is_number in zip(numbers.columns(flat, digits=digits), numeric, strict=True)
     ]
     align: list[Align] = ["r" if is_number and i >= n_labels else "l" for i, is_number in enumerate(numeric)]
-    return Grid(
-        header=tuple(labels.get(str(name), str(name)) for name in flat.columns),
-        rows=tuple(Row(cells) for cells in zip(*shown, strict=True)),
-        align=tuple(align),
-        frame=flat,
-    )
+    header = [labels.get(str(name), str(name)) for name in flat.columns]
+    rows = [Row(tuple(cells)) for cells in zip(*shown, strict=True)]
+    if n_labels == 2:
+        header, align, rows = header[1:], align[1:], _grouped(rows)
+    return Grid(tuple(header), tuple(rows), tuple(align), flat)
+
+
+def _grouped(rows: list[Row]) -> list[Row]:
+    """The first column as headings above the rows that share it."""
+    out: list[Row] = []
+    for group, members in itertools.groupby(rows, key=lambda row: row.cells[0]):
+        inner = [Row(row.cells[1:]) for row in members]
+        out += [Row((group, *[""] * (len(inner[0].cells) - 1)), rule=bool(out), heading=True), *inner]
+    return out

@@ -224,9 +224,14 @@ def regression(
         if eff is not None:
             rows = _effect_rows(eff, head)
             blocks.append(rows if effect_terms is None else rows[rows["term"].isin(effect_terms)])
+    facts = pd.DataFrame({head: _facts(fit) for fit, head in zip(fits, heads, strict=True)})
+    rules = set(facts.loc["Weights"]) - {"-"}
+    if len(rules) == 1:  # one rule for all columns reads better below them
+        facts = facts.drop(index="Weights")
+        notes = (f"Weights: {rules.pop()}.", *notes)
     return RegressionTable(
         numbers=pd.concat(blocks, ignore_index=True)[_COLUMNS],
-        facts=pd.DataFrame({head: _facts(fit) for fit, head in zip(fits, heads, strict=True)}),
+        facts=facts,
         notes=(*_notes(fits, found, below=below, stars=stars), *notes),
         below=below,
         stars=stars,

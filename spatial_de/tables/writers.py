@@ -44,6 +44,8 @@ _TEX = {
     "≥": r"$\geq$",
     "→": r"$\rightarrow$",
     "’": "'",
+    "…": r"\ldots{}",
+    "†": r"\dag{}",
 }
 
 
@@ -89,22 +91,35 @@ def _md_text(cell: str) -> str:
 
 
 def _tex(grid: Grid) -> str:
+    columns, size = _tex_layout(grid)
     return (
         _environment("tex")
         .get_template("table.tex.j2")
         .render(
             header=[tex_escape(cell) for cell in grid.header],
             rows=[{**_row(row), "cells": [tex_escape(cell) for cell in row.cells]} for row in grid.rows],
-            align="".join(grid.align),
+            align=columns,
             title=tex_escape(grid.title),
             note=tex_escape(grid.note),
-            small=len(grid.header) > _FEW_COLUMNS,
+            size=size,
             unicode=not _all_text(grid).isascii(),
         )
     )
 
 
-_FEW_COLUMNS = 6
+def _tex_layout(grid: Grid) -> tuple[str, str]:
+    """Column declarations and font size that keep a table on the page: long text wraps, many columns get small."""
+    lines = [grid.header, *(row.cells for row in grid.rows if not row.heading)]
+    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    wrapped = [side == "l" and width > _LONG_TEXT for side, width in zip(grid.align, widths, strict=True)]
+    declared = ["p{0.2\\linewidth}" if wraps else side for side, wraps in zip(grid.align, wrapped, strict=True)]
+    total = sum(min(width, _LONG_TEXT) if wraps else width for width, wraps in zip(widths, wrapped, strict=True))
+    total += 2 * len(widths)
+    return "".join(declared), next(size for limit, size in _TEX_SIZES if total <= limit)
+
+
+_LONG_TEXT = 32  # characters
+_TEX_SIZES = ((80, ""), (95, r"\footnotesize"), (float("inf"), r"\scriptsize\setlength{\tabcolsep}{3pt}"))
 
 
 def _row(row: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import pytest
 import spatial_de as sde
 from spatial_de.errors import OptionError
 from spatial_de.tables import regression, render
+from spatial_de.weights import Provenance, SpatialWeights
 
 
 @pytest.fixture
@@ -100,9 +101,15 @@ def test_facts_hold_n_loglik_aic_effects_and_covariance(table, fits):
     assert facts["Log-likelihood"] == f"{fits[3].loglik:.2f}"
     assert facts["AIC"] == f"{fits[3].aic:.2f}"
     assert facts["Fixed effects"] == "units and times"
-    assert facts["Weights"] == "ring"
+    assert "Weights: ring." in table.notes
     clustered = regression([fits[3].with_cov("cluster")]).facts["(1) SDM"]
     assert clustered["Standard errors"] == "clustered by unit"
+
+
+def test_different_weights_get_a_row(fits, panel, ring):
+    renamed = SpatialWeights(ring.raw, ring.ids, provenance=Provenance(rule="other ring"), normalization="row")
+    table = regression([fits[0], fits[1], sde.fit("y ~ x1 + x_2", panel, renamed, model="sar")])
+    assert list(table.facts.loc["Weights"]) == ["-", "ring", "other ring"]
 
 
 def test_log_likelihoods_of_different_transformations_carry_a_warning(fits, panel, ring):

@@ -180,3 +180,12 @@ def test_estimates_get_the_decimals_of_their_errors():
 def test_years_have_no_separator_but_counts_do():
     frame = pd.DataFrame({"year": [2013], "n": [12345]})
     assert numbers.columns(frame) == [["2013"], ["12,345"]]
+
+
+def test_a_second_index_level_makes_headings(fits):
+    effects = fits[3].effects()
+    lines = [line for line in render(effects.table, "txt").splitlines() if line.strip()]
+    assert [line.strip() for line in lines if line.strip() in {"x1", "x_2"}] == ["x1", "x_2"]
+    assert lines[0].split()[0] == "effect"
+    assert len(lines) == 2 + 2 * (1 + 3)
+    assert render(effects.table, "csv").splitlines()[0].startswith("term,effect,")

@@ -27,10 +27,12 @@ _METHODS = {
 def index(job: Job) -> Section:
     """The composite index: weights of the indicators, and what it looks like."""
     made, name = job.index, job.subject.index
-    keep = [column for column in ("label", "unit", "direction", "weight", "source") if column in made.weights]
-    table = made.weights[keep].sort_values("weight", ascending=False)
-    heaviest = table["weight"].iloc[0]
-    first = table["label"].iloc[0] if "label" in table else table.index[0]
+    table = made.weights.sort_values("weight", ascending=False)
+    if "label" in table:
+        table = table.reset_index().set_index("label")
+    keep = [column for column in ("weight", "direction", "unit", "source", "indicator") if column in table]
+    table = table[keep]
+    heaviest, first = table["weight"].iloc[0], table.index[0]
     last = job.config.data.last
     at_end = made.values.xs(last, level=1).sort_values(ascending=False)
     names = unit_names(job)
@@ -133,8 +135,8 @@ BOUNDARY_NOTE = {
 }
 
 _HEADS = {
-    "indicator": "Indicator",
-    "label": "Name",
+    "indicator": "Variable",
+    "label": "Indicator",
     "unit": "Unit",
     "direction": "Direction",
     "weight": "Weight",

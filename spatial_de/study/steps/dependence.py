@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from spatial_de import local_moran, moran
 from spatial_de import maps as draw
 from spatial_de.study.job import Job
 from spatial_de.study.section import Drawing, Section, Table, Text
-from spatial_de.study.steps.data import map_options
+from spatial_de.study.steps.data import map_options, unit_names
 from spatial_de.study.words import LEVEL
 from spatial_de.wording import plural
 
@@ -45,15 +46,15 @@ def by_time(job: Job) -> Section:
     return Section(
         (
             *(Text(sentence) for sentence in words),
-            Drawing("moran_by_year", "Moran's I by year", partial(_lines, job, found)),
+            Drawing("moran_by_year", "Moran's I by year", partial(_lines, job, found), wide=True),
             Table(
                 "moran_by_year",
                 "Moran's I by year",
                 table,
                 labels=HEADS,
                 note=(
-                    f"{job.weights().provenance.rule}. p from the normal approximation under randomisation and from "
-                    f"{job.config.inference.permutations:,} permutations, seed {job.config.inference.seed}."
+                    f"Weights: {job.weights().provenance.rule}. p from the normal approximation under randomisation, "
+                    f"and from {job.config.inference.permutations:,} permutations, seed {job.config.inference.seed}."
                 ),
             ),
         )
@@ -68,8 +69,8 @@ def clusters(job: Job) -> Section:
         ends = job.panel.select(times=[first, last])[name].rename(job.label(name))
         found = _local(job, ends, "fdr")
         items += [
-            Text(lisa_sentence(job.label(name), found[last], last)),
-            Text(pointwise_sentence(_local(job, ends, "none")[last], last)),
+            Text(lisa_sentence(job.label(name), _named(job, found[last]), last)),
+            Text(pointwise_sentence(_named(job, _local(job, ends, "none")[last]), last)),
             Drawing(f"lisa_{file}", f"{job.label(name)}: local clusters", partial(_lisa, job, found), wide=True),
             Table(
                 f"lisa_{file}",
@@ -122,6 +123,11 @@ def cluster_members(found: LocalMoran) -> str:
     """Units by cluster, the significant ones only."""
     groups = found.table[found.table["significant"]].groupby("cluster", observed=True)
     return "; ".join(f"{cluster}: {', '.join(map(str, group.index))}" for cluster, group in groups)
+
+
+def _named(job: Job, found: LocalMoran) -> LocalMoran:
+    """The same with names of units for people."""
+    return replace(found, table=found.table.rename(index=dict(unit_names(job))))
 
 
 def _local(job: Job, values: pd.Series, control: Any) -> Any:

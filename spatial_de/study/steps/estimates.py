@@ -85,7 +85,7 @@ def effects(job: Job) -> Section:
             Table(
                 "effects",
                 "Average effects of one unit more",
-                found,
+                found.table,
                 labels=HEADS | job.config.labels,
                 note=f"{how} Standard errors: {job.main.cov_type}.",
             ),
@@ -99,7 +99,7 @@ def controls_sentence(job: Job) -> str:
     parts = []
     for kind in KINDS:
         found = {term: direction(effect_estimate(job.effects, term, kind)) for term in terms}
-        clear = [f"{job.label(term)} ({_SIGNS[way]})" for term, way in found.items() if way != "unclear"]
+        clear = [f"{job.short_label(term)} ({_SIGNS[way]})" for term, way in found.items() if way != "unclear"]
         parts.append(f"{kind}: {', '.join(clear) or 'none'}")
     return f"Of the controls, these differ from zero at 5 %: {'; '.join(parts)}."
 

@@ -45,8 +45,8 @@ def design_notes(job: Job) -> list[str]:
         )
     if job.config.robustness.weights and "economic" in job.config.robustness.weights:
         notes.append(
-            f"Economic-distance weights are made of {job.label(str(job.config.weights.economic))}, averaged over the "
-            "sample: they are only as exogenous as that is."
+            f"Economic-distance weights are made of {job.short_label(str(job.config.weights.economic))}, averaged over "
+            "the sample: they are only as exogenous as that is."
         )
     if "driscoll-kraay" in {job.config.model.cov, *job.config.robustness.covariances}:
         notes.append(
