@@ -1,4 +1,3 @@
-# ruff: noqa: PD011  `.values` is the index, not the array behind a Series
 import json
 import math
 import warnings
