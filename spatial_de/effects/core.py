@@ -230,7 +230,8 @@ def _simulate(c: Coefficients, w: SpatialWeights | None, *, draws: int, seed: in
     scale = np.sqrt(np.diag(c.cov))
     safe = np.where(scale > 0.0, scale, 1.0)
     spread, axes = np.linalg.eigh(c.cov / np.outer(safe, safe))  # correlations: units cannot matter
-    root = scale[:, None] * axes * np.sqrt(np.maximum(spread, 0.0))
+    # the symmetric root: unlike axes alone, whose signs hang on the last digit, it moves with the covariance
+    root = scale[:, None] * ((axes * np.sqrt(np.maximum(spread, 0.0))) @ axes.T)
     noise = np.random.default_rng(seed).standard_normal((draws, 2 * size + 1))
     sample = np.concatenate([c.beta, c.theta, [c.rho]]) + noise @ root.T
     rho = sample[:, -1]

@@ -44,9 +44,12 @@ def score_operators(problem: Problem, point: Point | Estimate) -> ScoreOperators
     B = eye - point.lam * W
     if problem.spec.lag_y:
         G = np.linalg.solve((eye - point.rho * W).T, W.T).T
-        constant = problem.y_centre - point.rho * problem.Wy_centre
-        mean = problem.Z @ point.delta + constant / problem.y_scale
-        lagged = mean @ G.T - problem.Wy_centre / problem.y_scale
+        mean = problem.Z @ point.delta
+        if _absorbs_constant(problem):
+            lagged = mean @ G.T
+        else:
+            mean = mean + (problem.y_centre - point.rho * problem.Wy_centre) / problem.y_scale
+            lagged = mean @ G.T - problem.Wy_centre / problem.y_scale
         linear.append(within(lagged @ B.T, _mean_effects(problem)))
         quadratic.append(B @ np.linalg.solve(B.T, G.T).T if problem.spec.lag_error else G)
     if problem.spec.lag_error:
@@ -55,6 +58,12 @@ def score_operators(problem: Problem, point: Point | Estimate) -> ScoreOperators
     if problem.drop_unit_root:
         quadratic = [Q - Q.mean(axis=0) for Q in quadratic]
     return ScoreOperators(tuple(quadratic), tuple(linear))
+
+
+def _absorbs_constant(problem: Problem) -> bool:
+    """Whether the constant taken out of y drops out of ``G E[A y]``: leaving it out keeps digits at large offsets."""
+    row_stochastic = problem.weights is not None and problem.weights.is_row_stochastic
+    return row_stochastic or problem.eliminated in {"individual", "two-way"}
 
 
 def _mean_effects(problem: Problem) -> Effects:
