@@ -109,7 +109,9 @@ class SpatialWeights:
         allow_negative: bool = False,
     ) -> None:
         check_option(normalization, NORMALIZATIONS, "normalize")
-        self._ids = as_index(ids, what="weights")
+        found = as_index(ids, what="weights")
+        # numbers that were positions become labels here, so that tables made from weights count as labelled
+        self._ids: pd.Index[Any] = pd.Index(found.to_numpy()) if isinstance(found, pd.RangeIndex) else found
         self._raw = freeze(as_csr(matrix))
         check_matrix(self._raw, self._ids, allow_negative=allow_negative)
         if normalization == "row":

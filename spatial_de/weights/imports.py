@@ -111,9 +111,9 @@ def from_matrix(
     ----------
     a
         Array or sparse matrix, shape (n, n), or a DataFrame labelled on both sides, whose rows and columns are matched
-        by label in whatever order they come.
+        by label in whatever order they come. A DataFrame that is only numbered from 0 has no labels.
     ids
-        Labels of rows and columns of an array; for a DataFrame, which has labels, the order wanted.
+        Labels of rows and columns of an array; for a labelled DataFrame, the order wanted.
     islands
         What to do with units without neighbours: ``"error"`` or ``"keep"``.
     normalize
@@ -136,10 +136,11 @@ def from_matrix(
     >>> w.to_dense().loc["BJ", "TJ"]
     np.float64(2.0)
     """
-    if isinstance(a, pd.DataFrame):
+    if isinstance(a, pd.DataFrame) and not _is_unlabelled(a):
         matrix, units = _labelled(a, ids)
         rule = "labelled matrix"
     else:
+        a = _numbers(a) if isinstance(a, pd.DataFrame) else a
         if ids is None:
             raise OptionError(
                 "A matrix without labels needs ids=: the labels of its rows, in their order, so that weights and data "
@@ -236,6 +237,12 @@ def _labelled(frame: pd.DataFrame, ids: Iterable[Any] | None) -> tuple[NDArray[n
     units = as_index(ids, what="ids")
     order = match_labels(rows, units, left="the matrix", right="ids")
     return matrix[np.ix_(order, order)], units
+
+
+def _is_unlabelled(frame: pd.DataFrame) -> bool:
+    """Rows and columns merely numbered from 0, as pandas does by itself."""
+    n = len(frame)
+    return all(isinstance(axis, pd.RangeIndex) and axis.equals(pd.RangeIndex(n)) for axis in frame.axes)
 
 
 def _numbers(frame: pd.DataFrame) -> NDArray[np.float64]:

@@ -18,7 +18,8 @@ def message(call, error):
 
 def panel_variable(values=GDP, years=(2013, 2014, 2015)):
     """Every year's value differs, the average is `values`."""
-    yearly = {year: values + 10.0 * (year - np.mean(years)) for year in years}
+    tilt = np.linspace(-3.0, 2.0, len(values))  # so that maximum, last year and average order units differently
+    yearly = {year: values + tilt * (year - np.mean(years)) for year in years}
     return pd.concat(yearly, names=["year", "code"]).swaplevel().rename("gdp_pc")
 
 

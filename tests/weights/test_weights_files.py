@@ -129,6 +129,20 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
     assert list(tmp_path.iterdir()) == [file]
 
 
+def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
+    def half(_frame, target, **_options):
+        target.write_text("half of it")
+        raise KeyboardInterrupt
+
+    file = tmp_path / "w.csv"
+    file.write_text("old")
+    monkeypatch.setattr(pd.DataFrame, "to_csv", half)
+    with pytest.raises(KeyboardInterrupt):
+        weights().write(file)
+    assert file.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [file]
+
+
 # --- what others write -----------------------------------------------------------------------------------------------
 
 

@@ -229,6 +229,17 @@ def test_a_column_of_labels_left_inside_is_named():
     )
 
 
+def test_a_table_numbered_from_zero_has_no_labels():
+    bare = pd.DataFrame(MATRIX.to_numpy())
+    assert message(lambda: from_matrix(bare), OptionError).startswith("A matrix without labels needs ids=")
+    pd.testing.assert_frame_equal(from_matrix(bare, MATRIX.index).to_dense(), MATRIX, check_exact=True)
+    labelled = bare.set_axis([0, 1, 2]).set_axis([0, 1, 2], axis=1)
+    assert from_matrix(labelled).ids.tolist() == [0, 1, 2]
+    w = from_matrix(bare, pd.RangeIndex(3))
+    assert from_matrix(w.to_dense()) == w
+    assert "written as text" in message(lambda: from_matrix(bare.astype(str), ["a", "b", "c"]), WeightsError)
+
+
 def test_arrays_need_labels_and_the_right_number():
     assert message(lambda: from_matrix(MATRIX.to_numpy()), OptionError) == (
         "A matrix without labels needs ids=: the labels of its rows, in their order, so that weights and data meet by "

@@ -58,6 +58,13 @@ def test_spectral_radius_of_many_equal_blocks_and_islands():
     np.testing.assert_allclose(w.sparse.data, 0.5, rtol=1e-12)
 
 
+def test_the_largest_radius_counts_wherever_its_block_is():
+    pair, triangle = np.ones((2, 2)) - np.eye(2), np.ones((3, 3)) - np.eye(3)
+    for order in ([pair, 3 * triangle, triangle], [3 * triangle, triangle, pair]):
+        w = SpatialWeights(sparse.block_diag(order), range(8), normalization="spectral")
+        np.testing.assert_allclose(np.abs(np.linalg.eigvals(w.sparse.toarray())).max(), 1.0, rtol=1e-12)
+
+
 def test_links_without_a_way_back_have_no_spectral_radius():
     chain = sparse.csr_array(sparse.diags_array([np.ones(599)], offsets=[1]))
     with pytest.raises(WeightsError, match="cannot be normalised"):
