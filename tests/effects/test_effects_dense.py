@@ -79,7 +79,7 @@ def test_simulation_has_the_distribution_of_brute_force(kind):
     w = weights(kind)
     W = w.to_dense().to_numpy()
     c = coefficients(share_of_bound(W, 0.2))
-    small = np.array([0.2, 0.2, 0.2, 0.2, 0.2 / np.abs(np.linalg.eigvals(W)).max()])
+    small = np.array([0.2, 0.2, 0.2, 0.2, 0.1 / np.abs(np.linalg.eigvals(W)).max()])
     c = Coefficients(c.terms, c.beta, c.theta, c.rho, c.cov * np.outer(small, small))
     found = compute_effects(c, w, draws=40_000, seed=1).table
     rng = np.random.default_rng(2)
