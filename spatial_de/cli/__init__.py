@@ -14,6 +14,8 @@ from typing import Any
 import click
 
 from spatial_de import __version__
+from spatial_de.cli.analysis import draw_map, fit, moran, weights
+from spatial_de.cli.data import data
 from spatial_de.cli.doctor import doctor
 from spatial_de.cli.study import study
 from spatial_de.errors import SpatialDEError, SpatialDEWarning
@@ -27,6 +29,8 @@ Examples:
   spatial-de study                     the bundled China study, into results/
   spatial-de study -o results/china    somewhere else
   spatial-de study --print-config      its options, to change and to run again
+  spatial-de moran urban_rural_ratio   Moran's I by year
+  spatial-de map urban_rural_ratio     a map of the last year
   spatial-de doctor                    what is installed, and what is missing
 
 'spatial-de COMMAND --help' explains a command.
@@ -48,7 +52,7 @@ def app(*, debug: bool) -> None:
     """
 
 
-for _command in (study, doctor):
+for _command in (study, fit, moran, draw_map, weights, data, doctor):
     app.add_command(_command)
 
 

@@ -9,7 +9,7 @@ import click
 _MARKS = {"ok": ("ok", "green"), "note": ("--", "yellow"), "problem": ("!!", "red")}
 
 
-@click.command(epilog="Example:\n\n  spatial-de doctor")
+@click.command(short_help="Check this installation.", epilog="\b\nExample:\n  spatial-de doctor")
 def doctor() -> None:
     """Check this installation: versions, BLAS and threads, fonts, memory, and what to install.
 

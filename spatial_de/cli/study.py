@@ -28,7 +28,7 @@ A study file needs only what it changes, for instance:
 """
 
 
-@click.command(epilog=_EPILOG)
+@click.command(short_help="Run a whole study into a folder with a report.", epilog=_EPILOG)
 @click.argument("config", required=False, type=click.Path(dir_okay=False), metavar="[STUDY.TOML]")
 @click.option("-o", "--output", default="results", show_default=True, type=click.Path(), help="Folder for the results.")
 @click.option("--print-config", is_flag=True, help="Print the options of the bundled study and stop.")

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 TABLES, FIGURES = "tables", "figures"
 _TYPES = {"png": "image/png", "svg": "image/svg+xml"}
 _LARGE_SVG = 250_000  # bytes; beyond, a png is lighter
-_DPI = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +123,13 @@ def _figure(item: Drawing, job: Job, folder: Path) -> Block:
     (folder / FIGURES).mkdir(exist_ok=True)
     figure = item.draw()
     paths = [maps.save(figure, folder / FIGURES / f"{item.name}.{kind}") for kind in job.config.figures.formats]
-    shown = next((path for path in paths if path.suffix == ".svg" and path.stat().st_size <= _LARGE_SVG), None)
-    if shown is None:
-        shown = maps.save(figure, folder / f"{item.name}.png", dpi=_DPI)
-        address = _address(shown)
-        shown.unlink()
-    else:
-        address = _address(shown)
+    light = [path for path in paths if path.suffix == ".png" or path.stat().st_size <= _LARGE_SVG]
+    shown = next((path for kind in (".svg", ".png") for path in light if path.suffix == kind), None)
+    if shown is not None:
+        return Block("figure", _address(shown), item.title, _files(paths, folder), wide=item.wide)
+    spare = maps.save(figure, folder / f"{item.name}.png")
+    address = _address(spare)
+    spare.unlink()
     return Block("figure", address, item.title, _files(paths, folder), wide=item.wide)
 
 

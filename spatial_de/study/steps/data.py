@@ -48,11 +48,10 @@ def index(job: Job) -> Section:
 
 def descriptives(job: Job) -> Section:
     """Mean, spread and range of every variable of the main specification, and of the variation that is left."""
-    frame = job.panel.frame
     model = job.config.model
     names = [name for term in (model.outcome, job.config.index.name, *model.controls) for name in names_in(term)]
     names += [name for term in job.config.robustness.outcomes for name in names_in(term)]
-    chosen = frame[list(dict.fromkeys(names))]
+    chosen = job.panel.select(columns=list(dict.fromkeys(names))).frame
     within = chosen - chosen.groupby(level=0).transform("mean")
     table = pd.DataFrame(
         {

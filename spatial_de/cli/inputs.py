@@ -1,0 +1,178 @@
+"""What the commands on own data have in common: where the figures, the boundaries and the weights come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from spatial_de.errors import OptionError
+from spatial_de.wording import check_option, did_you_mean, name_some
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+
+    from spatial_de.panel import Panel
+    from spatial_de.weights import SpatialWeights
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+RULES = ("queen", "rook", "knn", "inverse-distance")
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """Data, boundaries and weights as the options name them; the bundled China data by default.
+
+    Attributes
+    ----------
+    data, unit, time
+        File with the figures, its columns with the unit's id and the time; without a time it is a cross-section.
+    boundaries, id
+        File with the boundaries, its column with the unit's id.
+    weights, k, islands
+        A rule of `RULES` or a file; neighbours of "knn"; what to do with units that border nobody.
+    first, last
+        Times used.
+    index
+        A preset of `composite_index`, added as the variable "digital".
+    """
+
+    data: str | None = None
+    unit: str = "code"
+    time: str | None = None
+    boundaries: str | None = None
+    id: str = "code"
+    weights: str = "queen"
+    k: int = 4
+    islands: Any = "nearest"
+    first: int | None = None
+    last: int | None = None
+    index: str | None = None
+
+    @cached_property
+    def figures(self) -> Panel | pd.DataFrame:
+        """A panel, or a table indexed by unit where no time column is named."""
+        from spatial_de import datasets
+
+        if self.data is None:
+            return self._prepared(datasets.load_china_panel())
+        if self.time is not None:
+            return self._prepared(datasets.read_panel(self.data, unit=self.unit, time=self.time))
+        from spatial_de.datasets.tables import read_table
+
+        if self.index is not None or self.first is not None or self.last is not None:
+            raise OptionError("--index, --first and --last need a panel: name its time column with --time.")
+        table = read_table(self.data)
+        check_option(self.unit, list(table.columns), "--unit")
+        return table.set_index(self.unit)
+
+    @cached_property
+    def regions(self) -> gpd.GeoDataFrame:
+        """All units of the boundary file."""
+        from spatial_de import boundaries, datasets
+
+        if self.boundaries is not None:
+            return boundaries.read(self.boundaries, id=self.id)
+        if self.data is not None:
+            raise OptionError("Own data need own boundaries: --boundaries FILE --id COLUMN, or --weights FILE.")
+        return datasets.load_provinces()
+
+    @property
+    def units(self) -> pd.Index[Any]:
+        """Units of the figures."""
+        figures: Any = self.figures
+        found: pd.Index[Any] = figures.index if self.time is None and self.data is not None else figures.units
+        return found
+
+    def build_weights(self) -> SpatialWeights:
+        """Weights between the units of the figures."""
+        return make_weights(self, self._with_figures() if self.weights in RULES else None)
+
+    def values(self, variable: str) -> pd.Series:
+        """One variable, indexed by (unit, time) or by unit."""
+        figures: Any = self.figures
+        if self.time is None and self.data is not None and variable not in figures:
+            raise OptionError(
+                f"{self.data} has no column {variable!r}.{did_you_mean(variable, figures.columns)} It has "
+                f"{name_some(figures.columns, 8)}."
+            )
+        found: pd.Series = figures[variable]  # a panel says itself what it lacks
+        return found
+
+    def _with_figures(self) -> gpd.GeoDataFrame:
+        absent = self.units.difference(self.regions.index)
+        if len(absent):
+            raise OptionError(f"The boundaries lack {name_some(absent)} of the data: check --id and --unit.")
+        return self.regions.loc[self.units]
+
+    def _prepared(self, panel: Panel) -> Panel:
+        times = [t for t in panel.times if (self.first or t) <= t <= (self.last or t)]
+        chosen = panel.select(times=times) if len(times) < panel.n_times else panel
+        if self.index is None:
+            return chosen
+        from spatial_de.index import composite_index
+
+        return chosen.assign(digital=composite_index(chosen, self.index).values)
+
+
+def make_weights(inputs: Inputs, regions: gpd.GeoDataFrame | None) -> SpatialWeights:
+    """Weights by a rule between some polygons, or from a file."""
+    from spatial_de import weights
+
+    if regions is None:
+        if not Path(inputs.weights).exists():
+            raise OptionError(
+                f"--weights={inputs.weights!r} is neither a rule ({name_some(RULES)}) nor a file that is there."
+                f"{did_you_mean(inputs.weights, RULES)}"
+            )
+        found = weights.read(inputs.weights)
+        return found if found.is_row_stochastic else found.normalized("row")
+    if inputs.weights == "knn":
+        return weights.knn(regions, k=inputs.k)
+    if inputs.weights == "inverse-distance":
+        return weights.inverse_distance(regions)
+    rule: Any = inputs.weights
+    return weights.contiguity(regions, rule=rule, islands=inputs.islands)
+
+
+_DATA = (
+    click.option("--data", "data", metavar="FILE", help="csv, xlsx, dta, parquet; default: the bundled China panel."),
+    click.option("--unit", default="code", show_default=True, help="Column of the data with the unit's id."),
+    click.option("--time", help="Column of the data with the time; without it, a cross-section."),
+    click.option("--first", type=int, help="First time used."),
+    click.option("--last", type=int, help="Last time used."),
+    click.option("--index", metavar="PRESET", help="Add a composite index as 'digital', e.g. china-digital-7."),
+)
+_BOUNDARIES = (
+    click.option("--boundaries", metavar="FILE", help="Vector file; default: the bundled provinces."),
+    click.option("--id", default="code", show_default=True, help="Column of the boundaries with the unit's id."),
+)
+_WEIGHTS = (
+    click.option("--weights", default="queen", show_default=True, help=f"{', '.join(RULES)}, or a weights file."),
+    click.option("--k", default=4, show_default=True, help="Neighbours of knn."),
+    click.option(
+        "--islands",
+        type=click.Choice(["nearest", "error", "keep"]),
+        default="nearest",
+        show_default=True,
+        help="What to do with units that border nobody.",
+    ),
+)
+
+
+def options(*, data: bool = True, weights: bool = True) -> Callable[[Command], Command]:
+    """The options a command shares with others."""
+    chosen = (*(_DATA if data else ()), *_BOUNDARIES, *(_WEIGHTS if weights else ()))
+
+    def add(command: Command) -> Command:
+        for option in reversed(chosen):
+            command = option(command)
+        return command
+
+    return add
