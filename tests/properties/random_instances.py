@@ -131,9 +131,7 @@ def make(seed, *, n, t, kind, fixed, bias):
 
 
 @st.composite
-def instances(
-    draw, *, kinds=KINDS, effects=("none", "individual", "time", "two-way"), biases=None, n=(7, 30), t=(1, 8)
-):
+def instances(draw, *, kinds=KINDS, effects=EFFECTS, biases=BIASES, n=(7, 30), t=(1, 8)):
     """Instances of the stated kinds of weights, effects, treatments of bias and sizes."""
     fixed = draw(st.sampled_from(effects))
     return make(
