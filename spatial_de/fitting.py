@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import pandas as pd
 
 from spatial_de.errors import (
@@ -109,6 +109,7 @@ def fit(
         _refuse_uniform(aligned, effects, spec)
         lagged = _durbin(durbin, design, spec)
         problem = build_problem(design, aligned, spec=spec, effects=effects, bias=treatment, durbin=lagged)
+        _warn_of_endogenous_weights(design, aligned)
         _warn_of_direct_bias(design, spec, effects=effects, bias=treatment)
         estimate = estimate_gmm(problem) if method == "gmm" else estimate_ml(problem, information=information)
         if not estimate.optimization.converged:
@@ -222,7 +223,7 @@ def _refuse_uniform(w: SpatialWeights | None, effects: Effects, spec: ModelSpec)
     """With equal weights W y is a combination of y and the time mean: nothing identifies rho."""
     if w is None or effects not in {"time", "two-way"} or not (spec.lag_y or spec.lag_error):
         return
-    if w.n_links == w.n * (w.n - 1) and np.ptp(w.sparse.data) <= 1e-12 * abs(w.sparse.data[0]):
+    if w.is_uniform:
         raise IdentificationError(
             "Every unit has every other as neighbour with the same weight: with time effects the spatial lag is a "
             "multiple of the response itself, and rho is not identified. Use other weights or drop the time effects."
@@ -236,6 +237,20 @@ def _warn_of_direct_bias(design: Design, spec: ModelSpec, *, effects: Effects, b
             f"bias='none' with {effects} effects at N = {N}, T = {T}: rho is biased downwards and its intervals are "
             "too narrow (at N = 31, T = 12 by about 0.1, covering 63 to 74 % instead of 95 %). The default "
             "bias='lee-yu' corrects this.",
+            EstimationWarning,
+            stacklevel=3,
+        )
+
+
+def _warn_of_endogenous_weights(design: Design, w: SpatialWeights | None) -> None:
+    """Weights built from the response depend on its errors, which every estimator here takes as given."""
+    names = set(re.findall(r"\w+", design.y_name))
+    made_of = [name for name in (w.provenance.variables if w is not None else ()) if name in names]
+    if made_of:
+        warnings.warn(
+            f"The weights were built from {name_some(made_of)}, which the response {design.y_name!r} is made of: "
+            "they are endogenous, and estimates of spillovers are biased. Use another variable, or values from before "
+            "the sample.",
             EstimationWarning,
             stacklevel=3,
         )

@@ -375,6 +375,12 @@ WARNED = {
         "The weights hold no links: rho, lambda and theta of 'sdm' are not identified, and the model is estimated without "
         "spatial terms.",
     ),
+    "L weights made of the response": (
+        lambda: sde.fit("y ~ x", panel(), sde.weights.economic(panel()["y"])),
+        e.EstimationWarning,
+        "The weights were built from 'y', which the response 'y' is made of: they are endogenous, and estimates of "
+        "spillovers are biased. Use another variable, or values from before the sample.",
+    ),
     "K Driscoll-Kraay over few years": (
         lambda: sde.fit("y ~ x", panel(), W, cov="driscoll-kraay"),
         e.EstimationWarning,
