@@ -179,3 +179,18 @@ def test_covariances_refuse_what_they_cannot_do(instance):
 
 def test_default_bandwidth():
     assert [default_bandwidth(t) for t in (5, 10, 30, 100, 200)] == [2, 2, 3, 4, 4]
+
+
+@pytest.mark.parametrize("cov", ["classical", "cluster", "driscoll-kraay"])
+@pytest.mark.parametrize("fixed", ["none", "two-way"])
+def test_effects_inherit_the_covariance(cov, fixed, instance):
+    """Delta errors of the total effect, (beta + theta) / (1 - rho), by hand from the fit's own covariance."""
+    panel, w, _ = instance("asymmetric-row", n=10, t=14, seed=21)
+    fit = quietly(sde.fit, "y ~ x0 + x1", panel, w, model="sdm", fixed=fixed, cov=cov)
+    table = fit.effects("delta").table
+    for term in ("x0", "x1"):
+        names = [term, f"W_{term}", "rho"]
+        beta, theta, rho = fit.params[names]
+        slope = np.array([1.0, 1.0, (beta + theta) / (1.0 - rho)]) / (1.0 - rho)
+        variance = slope @ fit.cov.loc[names, names].to_numpy() @ slope
+        assert table.loc[(term, "total"), "std_error"] == pytest.approx(np.sqrt(variance), rel=1e-10)
