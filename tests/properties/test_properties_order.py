@@ -95,7 +95,7 @@ def test_order_of_regressors(model, case):
 @random_checks(4)
 @given(data=st.data())
 def test_every_way_to_bring_the_same_weights(kind, data):
-    case = data.draw(instances(kinds=(kind,), n=(7, 14), t=(4, 5)))
+    case = data.draw(instances(kinds=(kind,), n=(8, 14), t=(4, 5)))
     w = case.weights()
     expected = case.fit("sdm")
     ways = [
