@@ -87,9 +87,6 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.secho("Interrupted: nothing was changed.", fg="yellow", err=True, color=color)
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  the reader has left: stay silent
-        return 0
     except SpatialDEError as error:
         if debug:
             raise
@@ -120,6 +117,7 @@ def _show_our_warnings_plainly(color: bool | None) -> None:
         else:
             shown(message, category, *rest)
 
+    warnings.simplefilter("default", SpatialDEWarning)
     warnings.showwarning = show  # type: ignore[assignment]
 
 

@@ -14,7 +14,8 @@ from spatial_de.cli.inputs import Inputs, make_weights, options
     short_help="Make spatial weights from boundaries.",
     epilog="\b\nExamples:\n"
     "  spatial-de weights\n"
-    "  spatial-de weights --boundaries cities.gpkg --id city --weights knn --k 6 -o w.csv",
+    "  spatial-de weights --boundaries cities.gpkg --id city --weights knn \\\n"
+    "      --k 6 -o w.csv",
 )
 @options(data=False)
 @click.option("-o", "--output", metavar="FILE", help="Write the weights: csv, xlsx, dta, parquet, gal, gwt, npz.")
@@ -37,7 +38,8 @@ def weights(output: str | None, **given: Any) -> None:
     epilog="\b\nExamples:\n"
     "  spatial-de moran urban_rural_ratio\n"
     "  spatial-de moran digital --index china-digital-7 --last 2022\n"
-    "  spatial-de moran gap --data mine.xlsx --unit city --time year --boundaries cities.gpkg --id city",
+    "  spatial-de moran gap --data mine.xlsx --unit city --time year \\\n"
+    "      --boundaries cities.gpkg --id city",
 )
 @click.argument("variable")
 @options()
@@ -63,7 +65,8 @@ def moran(variable: str, permutations: int, seed: int, *, output: str | None, **
     short_help="Draw a choropleth map.",
     epilog="\b\nExamples:\n"
     "  spatial-de map urban_rural_ratio --at 2013 --at 2022 -o gap.png\n"
-    "  spatial-de map gap --data mine.csv --unit city --boundaries cities.gpkg --id city -o gap.pdf",
+    "  spatial-de map gap --data mine.csv --unit city \\\n"
+    "      --boundaries cities.gpkg --id city -o gap.pdf",
 )
 @click.argument("variable")
 @options(weights=False)
@@ -99,8 +102,10 @@ def draw_map(variable: str, output: str, **given: Any) -> None:
 @click.command(
     short_help="Fit a spatial model and show its effects.",
     epilog="\b\nExamples:\n"
-    "  spatial-de fit 'ln_gap ~ digital + ln_gdp_pc' --index china-digital-7 --last 2022\n"
-    "  spatial-de fit 'gap ~ index + gdp' --data mine.dta --unit id --time year --weights w.csv --model sar",
+    "  spatial-de fit 'ln_gap ~ digital + ln_gdp_pc' --index china-digital-7 \\\n"
+    "      --last 2022\n"
+    "  spatial-de fit 'gap ~ gdp' --data mine.dta --unit id --time year \\\n"
+    "      --weights w.csv --model sar",
 )
 @click.argument("formula")
 @options()

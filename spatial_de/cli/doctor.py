@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 _MARKS = {"ok": ("ok", "green"), "note": ("--", "yellow"), "problem": ("!!", "red")}
 
 
 @click.command(short_help="Check this installation.", epilog="\b\nExample:\n  spatial-de doctor")
-def doctor() -> None:
+def doctor() -> int:
     """Check this installation: versions, BLAS and threads, fonts, memory, and what to install.
 
     Ends with exit code 2 where something has to be mended.
@@ -29,5 +27,6 @@ def doctor() -> None:
                 click.echo(f"{'':<18}{finding.remedy}")
     if bad:
         click.secho(f"\n{bad} to be mended: see the lines marked !!.", fg="red")
-        sys.exit(2)
+        return 2
     click.secho("\nEverything that is needed is here.", fg="green")
+    return 0
