@@ -28,7 +28,9 @@ class EigenvalueLogDeterminant:
     bounds
         The open interval around zero in which ``I - rho W`` is not singular: the inverses of the smallest and
         the largest real eigenvalue. Where there is no negative (positive) real eigenvalue, the inverse of the
-        spectral radius stands in, which guarantees that the powers of ``rho W`` die out.
+        spectral radius stands in, which guarantees that the powers of ``rho W`` die out; where links run in one
+        direction only and form no circle (from rich to poor, downstream), all eigenvalues are zero, and the inverse
+        of the smaller of the largest row sum and the largest column sum stands in.
 
     References
     ----------
@@ -45,7 +47,7 @@ class EigenvalueLogDeterminant:
     def of(cls, w: SpatialWeights) -> EigenvalueLogDeterminant:
         """Eigenvalues of weights; through the symmetric form where W is similar to a symmetric matrix."""
         eigenvalues = _eigenvalues(w)
-        return cls(eigenvalues=eigenvalues, bounds=_bounds(eigenvalues, row_stochastic=w.is_row_stochastic))
+        return cls(eigenvalues=eigenvalues, bounds=_bounds(eigenvalues, w))
 
     @property
     def n(self) -> int:
@@ -86,12 +88,17 @@ def _eigenvalues(w: SpatialWeights) -> NDArray[np.float64] | NDArray[np.complex1
     return np.linalg.eigvals(w.sparse.toarray())
 
 
-def _bounds(eigenvalues: NDArray[np.float64] | NDArray[np.complex128], *, row_stochastic: bool) -> tuple[float, float]:
+def _bounds(eigenvalues: NDArray[np.float64] | NDArray[np.complex128], w: SpatialWeights) -> tuple[float, float]:
+    size = abs(w.sparse)
+    reach = float(min(size.sum(axis=1).max(), size.sum(axis=0).max()))
+    if reach == 0.0:
+        raise IdentificationError("The weights hold no links: a spatial lag is not identified.")
     radius = float(np.abs(eigenvalues).max())
-    if radius == 0.0:
-        raise IdentificationError("The weights have no eigenvalue other than zero: a spatial lag is not identified.")
+    if radius <= _REAL * reach:
+        return -1.0 / reach, 1.0 / reach
     real = eigenvalues.real[np.abs(eigenvalues.imag) <= _REAL * radius]
     smallest, largest = float(real.min(initial=0.0)), float(real.max(initial=0.0))
     low = 1.0 / smallest if smallest < -_REAL * radius else -1.0 / radius
     high = 1.0 / largest if largest > _REAL * radius else 1.0 / radius
-    return low, 1.0 if row_stochastic else high
+    is_one = w.is_row_stochastic and abs(high - 1.0) < _REAL  # negative weights may have a larger eigenvalue than one
+    return low, 1.0 if is_one else high
