@@ -164,7 +164,7 @@ class InferenceSection(_Section):
         Of both.
     """
 
-    draws: int = Field(default=1000, ge=100)
+    draws: int = Field(default=10_000, ge=100)
     permutations: int = Field(default=9999, ge=99)
     alpha: float = Field(default=0.05, gt=0, lt=1)
     seed: int = Field(default=0, ge=0)

@@ -79,7 +79,7 @@ def test_every_table_in_three_formats_and_every_figure(folder):
 
 
 def test_the_main_estimate_is_that_of_fit(robustness, panel, queen):
-    expected = sde.fit(FORMULA.format("digital"), panel, queen, model="sdm").effects(draws=1000, seed=0).table
+    expected = sde.fit(FORMULA.format("digital"), panel, queen, model="sdm").effects(draws=10_000, seed=0).table
     for kind in ("direct", "indirect", "total"):
         row, own = robustness.loc["main specification", kind], expected.loc["digital", kind]
         for column in ("estimate", "std_error", "p_value", "conf_low", "conf_high"):
@@ -116,7 +116,7 @@ def test_every_variant_changes_just_what_it_says(robustness, panel, queen, chang
     assert set(changes) == set(robustness.index.unique(0)) - {"main specification"}
     for variant, change in changes.items():
         arguments = {"formula": FORMULA.format("digital"), "data": panel, "w": queen}
-        expected = sde.fit(**(arguments | change)).effects(draws=1000, seed=0).table
+        expected = sde.fit(**(arguments | change)).effects(draws=10_000, seed=0).table
         term = expected.index[0][0]
         for kind in ("direct", "indirect", "total"):
             for column in ("estimate", "std_error", "conf_low", "conf_high"):
@@ -175,7 +175,7 @@ def test_the_report_names_the_caveats(text, panel):
     assert "not proven causes" in text
     assert "Lee and Yu (2010)" in text
     assert "observed information" in text
-    assert "1,000 draws" in text
+    assert "10,000 draws" in text
     assert "seed 0" in text
     assert "HI -> GD (nearest)" in text
     assert "Driscoll-Kraay errors rest on many times; there are 10" in text

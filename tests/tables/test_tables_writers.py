@@ -189,3 +189,15 @@ def test_a_second_index_level_makes_headings(fits):
     assert lines[0].split()[0] == "effect"
     assert len(lines) == 2 + 2 * (1 + 3)
     assert render(effects.table, "csv").splitlines()[0].startswith("term,effect,")
+
+
+def test_wide_tables_get_small_and_long_text_wraps_in_tex():
+    narrow = render(pd.DataFrame({"a": ["x"], "b": [1.0]}), "tex")
+    assert "footnotesize" not in narrow
+    assert r"\begin{tabular}{lr}" in narrow
+    wide = render(pd.DataFrame({f"column {i}": [1.5] for i in range(9)}), "tex")
+    assert r"\footnotesize" in wide
+    widest = render(pd.DataFrame({f"a long column {i}": [1.5] for i in range(9)}), "tex")
+    assert r"\scriptsize" in widest
+    text = render(pd.DataFrame({"what": ["word " * 20], "n": [1]}), "tex")
+    assert r"\begin{tabular}{p{0.2\linewidth}r}" in text
