@@ -27,7 +27,7 @@ class DataSection(_Section):
     Attributes
     ----------
     panel, boundaries
-        The user's own files, both or none; none is the bundled China panel.
+        The user's own files; without them the bundled China panel and provinces. An own panel needs own boundaries.
     unit, time
         Columns of the panel file with the unit's id and the time.
     id
@@ -46,8 +46,8 @@ class DataSection(_Section):
 
     @model_validator(mode="after")
     def _check(self) -> DataSection:
-        if (self.panel is None) != (self.boundaries is None):
-            raise ValueError("give both panel and boundaries, or neither for the bundled China data")
+        if self.panel is not None and self.boundaries is None:
+            raise ValueError("an own panel needs own boundaries")
         if self.first >= self.last:
             raise ValueError(f"first ({self.first}) must be before last ({self.last})")
         return self
@@ -224,6 +224,8 @@ class StudyConfig(_Section):
     def _check(self) -> StudyConfig:
         if "economic" in {self.weights.rule, *self.robustness.weights} and self.weights.economic is None:
             raise ValueError("the rule 'economic' needs weights.economic, the variable it measures distance in")
+        if self.figures.approval is not None and self.data.boundaries is None:
+            raise ValueError("figures.approval is the number of an own map: give data.boundaries")
         return self
 
 
@@ -235,8 +237,8 @@ def bundled_text() -> str:
 def load_config(path: str | Path | None = None) -> StudyConfig:
     """Read and check a study.
 
-    A file without own data (``data.panel``) changes the bundled China study: what it does not name stays as there.
-    A file with own data stands by itself.
+    A file without an own panel changes the bundled China study: what it does not name stays as there.
+    A file with an own panel stands by itself.
 
     Parameters
     ----------
@@ -253,8 +255,7 @@ def load_config(path: str | Path | None = None) -> StudyConfig:
     given = _parsed(Path(path))
     own_data = isinstance(given.get("data"), dict) and "panel" in given["data"]
     content = given if own_data else _merged(tomllib.loads(bundled_text()), given)
-    if own_data:
-        _anchor(given["data"], Path(path).parent)
+    _anchor(content["data"], Path(path).parent)
     return _validated(content, str(path))
 
 
@@ -278,8 +279,10 @@ def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
-def _anchor(section: dict[str, Any], folder: Path) -> None:
+def _anchor(section: Any, folder: Path) -> None:
     """Paths in a study file are meant from where the file is."""
+    if not isinstance(section, dict):
+        return
     for key in ("panel", "boundaries"):
         if isinstance(section.get(key), str):
             section[key] = str(folder / section[key])

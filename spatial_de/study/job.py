@@ -48,6 +48,11 @@ class Job:
         return self.config.data.panel is None
 
     @property
+    def has_bundled_lines(self) -> bool:
+        """Whether maps show the lines that come with the package."""
+        return self.config.data.boundaries is None
+
+    @property
     def subject(self) -> Subject:
         """What the study is about, in words."""
         return Subject(**self.config.words.model_dump())

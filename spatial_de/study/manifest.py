@@ -50,11 +50,12 @@ def write_manifest(folder: Path, job: Job, *, seconds: dict[str, float], warning
 def inputs(job: Job) -> dict[str, Path]:
     """Files a study was made from, by what they are."""
     data = job.config.data
-    if data.panel is not None and data.boundaries is not None:
-        return {"panel": Path(data.panel), "boundaries": Path(data.boundaries)}
-    shapes = province_file()
-    parts = {f"boundaries{ending}": shapes.with_suffix(ending) for ending in (".shp", ".dbf")}
-    return {"panel": DATA / "china_provinces.csv", "codebook": DATA / "codebook.csv", **parts}
+    shapes = province_file() if data.boundaries is None else Path(data.boundaries)
+    parts = [".shp", ".dbf"] if shapes.suffix.lower() == ".shp" else [shapes.suffix]
+    lines = {f"boundaries{ending}": shapes.with_suffix(ending) for ending in parts}
+    if data.panel is not None:
+        return {"panel": Path(data.panel), **lines}
+    return {"panel": DATA / "china_provinces.csv", "codebook": DATA / "codebook.csv", **lines}
 
 
 def sha256(path: Path) -> str:

@@ -34,8 +34,10 @@ def test_printed_options_are_the_bundled_study(tmp_path):
 
 
 def test_options_that_stand_commented_in_the_bundled_file_work(tmp_path):
-    lines = re.sub(r"^# (unit_labels|approval) ", r"\1 ", bundled_text(), flags=re.MULTILINE)
-    figures = load_config(write(tmp_path, lines)).figures
+    lines = re.sub(r"^# (unit_labels|approval|boundaries|id) ", r"\1 ", bundled_text(), flags=re.MULTILINE)
+    config = load_config(write(tmp_path, lines))
+    figures = config.figures
+    assert config.data.boundaries == str(tmp_path / "mine.gpkg")
     assert figures.unit_labels == "short_zh"
     assert figures.approval
 
@@ -46,6 +48,13 @@ def test_own_data_stand_by_themselves(tmp_path):
         load_config(path)
     for key in ("title", "index", "model", "figures", "words"):
         assert f"\n  {key}: is missing." in str(caught.value)
+
+
+def test_an_own_panel_needs_boundaries(own_study):
+    path = own_study(0.0, 0.0)
+    path.write_text(path.read_text(encoding="utf-8").replace('boundaries = "grid.gpkg"\n', ""), encoding="utf-8")
+    with pytest.raises(StudyError, match="an own panel needs own boundaries"):
+        load_config(path)
 
 
 def test_paths_are_meant_from_the_file(own_study):
@@ -67,7 +76,8 @@ def test_a_byte_order_mark_is_no_fault(tmp_path):
         ("[inference]\ndraws = 5\n", "inference.draws: Input should be greater than or equal to 100, not 5."),
         ('[inference]\nseed = "1"\n', "inference.seed: Input should be a valid integer, not '1'."),
         ("[data]\nfirst = 2022\n", "data: first (2022) must be before last (2022)."),
-        ('[data]\nboundaries = "x"\n', "data: give both panel and boundaries"),
+        ('[figures]\napproval = "GS(2020)4619"\n', "figures.approval is the number of an own map"),
+        ("data = 3\n", "data: Input should be a valid dictionary or instance of DataSection"),
         ("[robustness]\nperiods = [[2015]]\n", "robustness.periods.0: List should have at least 2 items"),
         ('[weights]\nrule = "econmic"\n', "weights.rule = 'econmic': use"),
     ],

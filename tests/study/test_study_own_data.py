@@ -145,3 +145,21 @@ def test_what_does_not_fit_the_data_is_named(own_study, tmp_path, change, messag
 def test_variants_that_cannot_be_are_refused(own_study, robustness, message):
     with pytest.raises(StudyError, match=message):
         verdicts(Job(load_config(own_study(0.0, 0.0, robustness=robustness))))
+
+
+def test_own_lines_under_the_bundled_figures(tmp_path):
+    """Own boundaries with an approval number: the note on Natural Earth is gone, the number is printed."""
+    import spatial_de as sde
+    from spatial_de.study.steps import limits, maps
+
+    layer = sde.datasets.load_provinces()[["geometry"]].reset_index()
+    layer.to_file(tmp_path / "approved.gpkg")
+    text = '[data]\nboundaries = "approved.gpkg"\n[figures]\napproval = "GS(2020)4619"\n'
+    (tmp_path / "study.toml").write_text(text, encoding="utf-8")
+    job = Job(load_config(tmp_path / "study.toml"))
+    section = maps(job)
+    assert "Natural Earth" not in section.items[0].text
+    printed = [item.get_text() for item in section.items[1].draw().findobj(lambda artist: hasattr(artist, "get_text"))]
+    assert any("approved.gpkg" in text and "Map approval number: GS(2020)4619" in text for text in printed)
+    assert not any("Natural Earth" in text for text in printed)
+    assert not any("Natural Earth" in line for item in limits(job).items for line in getattr(item, "items", ()))

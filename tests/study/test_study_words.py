@@ -171,6 +171,10 @@ def test_null_whose_variants_mostly_speak_is_fragile():
     assert "wider" not in headline(result, "total", subject=GAP)
 
 
+def test_null_whose_variants_contradict_each_other_is_no_answer_however_many_speak():
+    assert verdict(NULL, variants(*[POSITIVE] * 4, NEGATIVE)).level == "no answer"
+
+
 def test_nothing_varied_is_never_firm():
     result = verdict(POSITIVE, [])
     assert result.level == "fragile"

@@ -80,21 +80,23 @@ def maps(job: Job) -> Section:
     chosen = list(dict.fromkeys([times[0], times[(len(times) - 1) // 2], times[-1]]))
     span = ", ".join(map(str, chosen))
     outcome = job.config.figures.outcome
-    pairs = ((job.config.index.name, job.subject.index, "map_index"), (outcome, job.label(outcome), "map_outcome"))
+    pairs = ((job.config.index.name, "map_index"), (outcome, "map_outcome"))
     drawings = [
-        Drawing(file, f"{_sentence_case(what)}, {span}", partial(_map, job, name, times=chosen, what=what), wide=True)
-        for name, what, file in pairs
+        Drawing(file, f"{job.label(name)}, {span}", partial(_map, job, name, times=chosen), wide=True)
+        for name, file in pairs
     ]
-    words = "Classes are the same in all years, so that colours compare over time." + BOUNDARY_NOTE[job.is_bundled]
+    words = (
+        "Classes are the same in all years, so that colours compare over time." + BOUNDARY_NOTE[job.has_bundled_lines]
+    )
     return Section((Text(words), *drawings))
 
 
-def _map(job: Job, name: str, *, times: list[object], what: str) -> Figure:
+def _map(job: Job, name: str, *, times: list[object]) -> Figure:
     figure: Figure = draw.choropleth(
         job.map,
         job.panel[name],
         times=times,
-        legend_title=_sentence_case(what),
+        legend_title=job.label(name),
         **map_options(job),
     )
     return figure
@@ -109,20 +111,15 @@ def unit_names(job: Job) -> pd.Series:
 def map_options(job: Job) -> dict[str, Any]:
     """What all maps of a study share: source, language, names."""
     figures = job.config.figures
-    if job.is_bundled:
-        source = "National Bureau of Statistics, MIIT; lines: Natural Earth (de facto lines, for analysis)"
-    else:
-        source = f"{Path(str(job.config.data.panel)).name}; lines: {Path(str(job.config.data.boundaries)).name}"
+    data = job.config.data
+    publisher = "National Bureau of Statistics, MIIT" if data.panel is None else Path(data.panel).name
+    lines = "Natural Earth (de facto lines, for analysis)" if data.boundaries is None else Path(data.boundaries).name
     return {
-        "source": source,
+        "source": f"{publisher}; lines: {lines}",
         "language": figures.language,
         "unit_labels": figures.unit_labels,
         "approval": figures.approval,
     }
-
-
-def _sentence_case(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 BOUNDARY_NOTE = {

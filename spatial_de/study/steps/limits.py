@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 def limits(job: Job) -> Section:
     """Caveats of the data that touch the result, of the design, and the conventions of the estimation."""
     items: list[Item] = [Text("About the method", strong=True), Bullets(tuple(design_notes(job)))]
-    if job.is_bundled:
-        cautions = datasets.warnings_for(job.variables)
-        items += [Text("About the figures", strong=True), Bullets((*cautions, BOUNDARY_NOTE[True].strip()))]
+    cautions = datasets.warnings_for(job.variables) if job.is_bundled else []
+    lines = [BOUNDARY_NOTE[True].strip()] if job.has_bundled_lines else []
+    if cautions or lines:
+        items += [Text("About the figures", strong=True), Bullets((*cautions, *lines))]
     items += [Text("Conventions", strong=True), Bullets(tuple(conventions(job, job.main)))]
     return Section(tuple(items))
 
