@@ -18,6 +18,8 @@ from spatial_de.results.summary import render_summary
 from spatial_de.wording import check_option
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from spatial_de.models import Estimate
     from spatial_de.models.optimise import Optimization
     from spatial_de.panel.design import Design
@@ -124,39 +126,43 @@ class Results:
             return None
         return problem.n_free - problem.n_reported
 
-    @cached_property
+    @property
     def params(self) -> pd.Series:
         """Estimates: regressors, ``W_`` regressors, ``rho``, ``lambda``, ``sigma2``."""
-        return pd.Series(self.estimate.params, index=list(self.estimate.names), name="estimate")
+        return pd.Series(self.estimate.params.copy(), index=list(self.estimate.names), name="estimate")
 
-    @cached_property
+    @property
     def cov(self) -> pd.DataFrame:
         """Covariance of the estimates under `cov_type`.
 
         Linear models (ols, slx) use the unbiased error variance ``SSR / df_resid`` for the classical form, as
         least squares does everywhere; `sigma2` itself is the maximum likelihood value.
         """
+        names = list(self.estimate.names)
+        return pd.DataFrame(self._covariance.copy(), index=names, columns=names)
+
+    @cached_property
+    def _covariance(self) -> NDArray[np.float64]:
         matrix = covariance(self.estimate, self.cov_type, bandwidth=self.bandwidth)
         df = self.df_resid
         if self.cov_type == "classical" and df is not None:
             matrix = matrix.copy()
             matrix[:-1, :-1] *= self.estimate.problem.n / df
-        names = list(self.estimate.names)
-        return pd.DataFrame(matrix, index=names, columns=names)
+        return matrix
 
-    @cached_property
+    @property
     def std_errors(self) -> pd.Series:
         """Standard errors."""
-        return pd.Series(np.sqrt(np.diag(self.cov)), index=self.params.index, name="std_error")
+        return pd.Series(np.sqrt(np.diag(self._covariance)), index=list(self.estimate.names), name="std_error")
 
-    @cached_property
+    @property
     def statistics(self) -> pd.Series:
         """Estimate divided by standard error; not defined for sigma2, whose null would be at its bound."""
         ratio = (self.params / self.std_errors).rename("statistic")
         ratio["sigma2"] = np.nan
         return ratio
 
-    @cached_property
+    @property
     def pvalues(self) -> pd.Series:
         """Two-sided p-values: normal distribution, or t with `df_resid` degrees of freedom."""
         values = two_sided_p(self.statistics.to_numpy(), self.df_resid)
@@ -221,13 +227,13 @@ class Results:
         """How the maximum was found: start, path, evaluations, status, gradient, bounds."""
         return self.estimate.optimization
 
-    @cached_property
+    @property
     def residuals(self) -> pd.Series:
         """Innovations in units of the response, indexed like the data; transformed where there are effects."""
         values = (self.estimate.e * self.estimate.problem.y_scale).T.ravel()
         return pd.Series(values, index=self._design.index, name="residual").reindex(self._design.given_index)
 
-    @cached_property
+    @property
     def fitted(self) -> pd.Series:
         """Response minus innovations: what the model says given the neighbours' values."""
         observed = pd.Series(self._design.y.T.ravel(), index=self._design.index).reindex(self._design.given_index)
@@ -254,7 +260,7 @@ class Results:
                 notes = (*notes, few_times_note(n_times, self.n_params))
                 warnings.warn(notes[-1], EstimationWarning, stacklevel=2)
         changed = replace(self, cov_type=cov, bandwidth=bandwidth, notes=notes)
-        _ = changed.cov  # refuses here, not at the first table
+        _ = changed.std_errors  # refuses here, not at the first table
         return changed
 
     def effects(
@@ -296,7 +302,7 @@ class Results:
         positions = [*(first + j for j in own), *(lags.get(j, absent) for j in own), rho]
         terms = tuple(design.x_names[j] for j in own)
         params = np.append(self.estimate.params, 0.0)[positions]
-        padded = np.pad(self.cov.to_numpy(), (0, 1))[np.ix_(positions, positions)]
+        padded = np.pad(self._covariance, (0, 1))[np.ix_(positions, positions)]
         m = len(terms)
         return Coefficients(terms, params[:m], params[m:-1], float(params[-1]), padded, self.df_resid)
 
