@@ -100,7 +100,7 @@ def warn_of_time_gaps(times: pd.Index[Any]) -> None:
     if not pd.api.types.is_integer_dtype(times.dtype) or len(times) < 3:
         return
     steps = np.diff(times.to_numpy())
-    usual = int(np.median(steps))
+    usual = int(steps.min())
     after = times[1:][steps != usual]
     if len(after):
         warnings.warn(

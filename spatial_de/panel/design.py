@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 INTERCEPT = "Intercept"
+_CALL = re.compile(r"\w+\([^()]*\)")
+_POWER = re.compile(r"[\w`]\s*(\*\*|\^)")  # (x + z)**2, all crossings of two, is meant
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,16 @@ def _parse(formula: str) -> Any:
         parsed = Formula(formula)
     except FormulaParsingError as error:
         raise FormulaError(f"The formula {formula!r} cannot be read: write it as 'y ~ x1 + x2'.") from error
+    if "|" in formula:
+        raise FormulaError(
+            f"The formula {formula!r} has a part after '|': choose fixed effects by fixed='individual', 'time' or "
+            "'two-way' instead."
+        )
+    if _POWER.search(_without_calls(formula)):
+        raise FormulaError(
+            f"The formula {formula!r} raises a variable to a power, which in formulas crosses terms, so that x**2 is "
+            "x: write I(x**2) for the square."
+        )
     if not hasattr(parsed, "lhs") or len(list(parsed.lhs)) != 1:
         raise FormulaError(f"The formula {formula!r} needs one response: write it as 'y ~ x1 + x2'.")
     if "lag" in {variable.split(".")[0] for variable in _called(parsed)}:
@@ -147,6 +160,13 @@ def _parse(formula: str) -> Any:
             "lag() in a formula would shift rows across units: use panel.time_lag(column) and assign() instead."
         )
     return parsed
+
+
+def _without_calls(formula: str) -> str:
+    """The formula with every call, such as ``I(x**2)``, replaced by a letter."""
+    while (shorter := _CALL.sub("f", formula)) != formula:
+        formula = shorter
+    return formula
 
 
 def _called(parsed: Any) -> set[str]:

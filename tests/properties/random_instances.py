@@ -14,7 +14,7 @@ from spatial_de.models import MODELS
 from spatial_de.weights import SpatialWeights
 
 ROW_STOCHASTIC = ("row", "asymmetric row", "components")
-KINDS = (*ROW_STOCHASTIC, "binary", "spectral", "minmax", "asymmetric", "islands")
+KINDS = (*ROW_STOCHASTIC, "binary", "spectral", "minmax", "asymmetric", "islands", "one-way")
 EFFECTS = ("none", "individual", "time", "two-way")
 BIASES = ("lee-yu", "none", "correction")
 SPATIAL = tuple(name for name, spec in MODELS.items() if spec.lag_y or spec.lag_error)
@@ -104,7 +104,11 @@ def raw_weights(kind, n, rng):
     values = links * (1.0 if kind in {"row", "components", "binary", "spectral"} else rng.uniform(0.5, 2.0, (n, n)))
     if kind == "islands":
         values[n // 2] = 0.0
-    if kind in {*ROW_STOCHASTIC, "islands"}:
+    if kind == "one-way":  # links from every unit to later ones in some order: no circles
+        order = rng.permutation(n)
+        values = values * (order[:, None] < order[None, :])
+        values[order == 0, order == 1] = 1.0
+    if kind in {*ROW_STOCHASTIC, "islands", "one-way"}:
         return values, "row"
     return values, kind if kind in {"spectral", "minmax"} else "none"
 
@@ -121,8 +125,8 @@ def make(seed, *, n, t, kind, fixed, bias):
     x = rng.normal(size=(t, n, 2)) + rng.normal(size=(1, n, 2))
     noise = rng.normal(size=(t, n)) + rng.normal(size=(1, n)) + rng.normal(size=(t, 1))
     mean = x @ [1.0, -0.5] + (x @ [0.5, 0.3]) @ W.T + noise
-    radius = np.abs(np.linalg.eigvals(W)).max()
-    y = np.linalg.solve(np.eye(n) - rng.uniform(-0.3, 0.6) / radius * W, mean.T).T
+    reach = np.abs(np.linalg.eigvals(W)).max() or W.sum(axis=1).max()
+    y = np.linalg.solve(np.eye(n) - rng.uniform(-0.3, 0.6) / reach * W, mean.T).T
     x, y = np.round(x * 2.0**20) / 2.0**20, np.round(y * 2.0**20) / 2.0**20
     index = pd.MultiIndex.from_product([range(2000, 2000 + t), ids], names=["year", "unit"])
     columns = {"y": y.ravel(), "x1": x[:, :, 0].ravel(), "x2": x[:, :, 1].ravel()}
