@@ -1,0 +1,64 @@
+"""Expected information: the exact mean of the observed one, which is quadratic in the errors."""
+
+import numpy as np
+import pytest
+
+import spatial_de as sde
+from spatial_de.models import MODELS
+
+
+def fit_and_flags(panel, w, model, fixed):
+    """A fit of the Lee-Yu form, and which terms the model lags."""
+    fit = sde.fit("y ~ x0 + x1", panel, w, model=model, fixed=fixed, information="expected")
+    spec = MODELS[model]
+    return fit, {"lag_y": spec.lag_y, "lag_x": spec.lag_x, "lag_error": spec.lag_error}
+
+
+def mean_information(brute, params):
+    """E[-Hessian] at the parameters, without simulation.
+
+    For q quadratic in e ~ N(0, s2 I): E q(e) = q(0) + sum_i [q(s e_i) + q(-s e_i) - 2 q(0)] / 2 with s2 = s^2.
+    """
+    k, spatial, s2 = brute.Z.shape[1], params[-2], params[-1]
+    rho, lam = brute.split(spatial)
+    big, eye = brute.big, np.eye(brute.n)
+    A, B = eye - rho * big, eye - lam * big
+    mean = brute.Z @ params[:k]
+    noise = np.linalg.inv(B)
+
+    def at(e):
+        brute.y = np.linalg.solve(A, mean + noise @ e)
+        return brute.information(params)
+
+    given, centre = brute.y, at(np.zeros(brute.n))
+    total = centre.copy()
+    for column in np.sqrt(s2) * eye:
+        total += (at(column) + at(-column) - 2.0 * centre) / 2.0
+    brute.y = given
+    return total
+
+
+@pytest.mark.parametrize("kind", ["asymmetric-row", "binary", "islands"])
+@pytest.mark.parametrize("fixed", ["none", "individual"])
+@pytest.mark.parametrize("model", ["sar", "sem", "sdm", "sdem"])
+def test_any_weights(model, fixed, kind, instance, dense):
+    panel, w, (y, X, W) = instance(kind, n=7, t=3, seed=21)
+    fit, flags = fit_and_flags(panel, w, model, fixed)
+    gone = () if fixed == "none" else ("individual",)
+    compare(fit, dense.build(y, X, W, **flags, fixed=fixed, transformed=gone))
+
+
+@pytest.mark.parametrize("fixed", ["time", "two-way"])
+@pytest.mark.parametrize("model", ["sar", "sem", "sdm", "sdem"])
+def test_time_effects_of_row_stochastic_weights(model, fixed, instance, dense):
+    panel, w, (y, X, W) = instance("asymmetric-row", n=7, t=4, seed=22)
+    fit, flags = fit_and_flags(panel, w, model, fixed)
+    gone = ("individual", "time") if fixed == "two-way" else ("time",)
+    compare(fit, dense.build(y, X, W, **flags, fixed=fixed, transformed=gone))
+
+
+def compare(fit, brute):
+    assert fit.converged
+    expected = np.linalg.inv(mean_information(brute, fit.params.to_numpy()))
+    size = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))
+    np.testing.assert_allclose(fit.cov / size, expected / size, atol=1e-7)
