@@ -82,6 +82,15 @@ def test_weights_are_written_and_used(cli, own_files, tmp_path):
     assert from_file[1].partition("Spatial parameters")[2] == from_rule[1].partition("Spatial parameters")[2]
 
 
+def test_binary_weights_from_a_file_are_row_standardised(cli, own_files, panel, grid, tmp_path):
+    w = sde.weights.contiguity(grid)
+    sde.weights.write(w.normalized("none"), tmp_path / "w.csv")
+    data = ["--data", own_files / "panel.csv", "--unit", "cell", "--time", "year", "--last", "2001"]
+    code, out, _ = cli("moran", "y", *data, "--weights", tmp_path / "w.csv")
+    assert code == 0
+    assert out.splitlines()[-1].split()[1] == f"{sde.moran(panel['y'], w).table.loc[2001, 'I']:.4f}"
+
+
 def test_weights_of_the_bundled_provinces(cli):
     code, out, _ = cli("weights")
     assert code == 0

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import spatial_de as sde
-from spatial_de.study.words import amount
+from spatial_de.study.words import Scale, amount
 
 TABLES = [
     "answer",
@@ -231,12 +231,17 @@ def test_the_manifest_tells_what_went_in_and_out(bundled):
     assert manifest["seconds"]["all"] == pytest.approx(sum(list(manifest["seconds"].values())[:-1]), abs=0.05)
 
 
-def test_amounts_in_the_range_are_those_of_the_table(text, robustness, bundled):
-    config = bundled[0]
+def test_the_range_is_that_of_the_variants_in_the_same_units(text, robustness, bundled):
+    scale = Scale(bundled[0].index.step, log_outcome=True)
     alike = robustness.drop(["Theil index, urban-rural", "index in logarithms", "index by equal weights"], level=0)
-    totals = alike.xs("total", level="effect")["estimate"].drop("main specification")
-    from spatial_de.study.words import Scale
+    for kind in ("direct", "indirect", "total"):
+        sizes = alike.xs(kind, level="effect")["estimate"].drop("main specification")
+        assert f"becomes {amount(sizes.min(), scale)} ({sizes.idxmin()}) at the lowest" in text
+        assert f"{amount(sizes.max(), scale)} ({sizes.idxmax()}) at the highest" in text
 
-    scale = Scale(config.index.step, log_outcome=True)
-    assert f"becomes {amount(totals.min(), scale)} ({totals.idxmin()}) at the lowest" in text
-    assert f"{amount(totals.max(), scale)} ({totals.idxmax()}) at the highest" in text
+
+def test_warnings_on_the_way_are_reported_once(text, bundled):
+    manifest = json.loads((bundled[1].folder / "manifest.json").read_text(encoding="utf-8"))
+    assert any(warning.startswith("bias='none' with two-way effects") for warning in manifest["warnings"])
+    assert len(set(manifest["warnings"])) == len(manifest["warnings"])
+    assert text.count("bias='none' with two-way effects at N = 31") == 1

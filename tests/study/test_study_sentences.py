@@ -1,0 +1,49 @@
+"""Sentences about spatial dependence: synthetic tables with known messages."""
+
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from spatial_de.study.steps.dependence import lisa_sentence, moran_sentence, pointwise_sentence
+
+
+def moran(I, p):
+    years = pd.Index(range(2013, 2013 + len(I)), name="year")
+    return SimpleNamespace(table=pd.DataFrame({"I": I, "expected": -0.03, "p_value": 0.5, "p_sim": p}, index=years))
+
+
+@pytest.mark.parametrize(
+    ("I", "p", "expected"),
+    [
+        ([0.4, 0.3], [0.01, 0.02], "differs from chance at 5 % in every year; neighbours are alike. It went from 0.40"),
+        ([-0.4, -0.3], [0.01, 0.02], "in every year; neighbours are unlike."),
+        ([0.4, -0.3], [0.01, 0.02], "in every year; the sign changes."),
+        ([0.4, -0.3, 0.2], [0.01, 0.9, 0.04], "in 2 of 3 years; neighbours are alike."),
+        ([0.1, 0.1], [0.3, 0.05], "in no year can Moran's I be told from chance at 5 %."),
+    ],
+)
+def test_moran_over_the_years(I, p, expected):
+    assert expected in moran_sentence("Gap", moran(I, p))
+
+
+def lisa(clusters):
+    table = pd.DataFrame({"cluster": pd.Categorical(list(clusters.values())), "I": 0.1}, index=list(clusters))
+    table["significant"] = table["cluster"] != "Not significant"
+    return SimpleNamespace(table=table, settings=SimpleNamespace(alpha=0.05))
+
+
+FOUND = lisa({"A": "High-High", "B": "Not significant", "C": "High-High", "D": "Low-Low"})
+NOTHING = lisa(dict.fromkeys("ABCD", "Not significant"))
+
+
+def test_clusters_name_their_members():
+    assert lisa_sentence("Gap", FOUND, 2022).endswith("at 5 %: High-High: A, C; Low-Low: D.")
+    assert "no cluster that could be told from chance" in lisa_sentence("Gap", NOTHING, 2022)
+
+
+def test_pointwise_clusters_come_with_what_chance_gives():
+    assert pointwise_sentence(FOUND, 2022).endswith(
+        "High-High: A, C; Low-Low: D. About 0.2 would be there by chance alone."
+    )
+    assert "still none" in pointwise_sentence(NOTHING, 2022)
