@@ -51,8 +51,8 @@ def _lines(name: str, own: pd.DataFrame) -> list[Row]:
             upper += [numbers.MISSING, ""]
             lower += ["", ""]
             continue
-        keys = ("conf_low", "estimate", "conf_high")
-        low, value, high = (numbers.beside(cell[key], cell["std_error"]) for key in keys)
+        spread = (cell["conf_high"] - cell["conf_low"]) / 4  # a few wild draws can make the standard error huge
+        low, value, high = (numbers.beside(cell[key], spread) for key in ("conf_low", "estimate", "conf_high"))
         upper += [f"{value}{numbers.stars(cell['p_value'])}", numbers.p_value(cell["p_value"])]
         lower += [f"[{low}, {high}]", ""]
     return [Row(tuple(upper)), Row(tuple(lower))]
