@@ -6,6 +6,7 @@ import re
 import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from spatial_de.errors import (
@@ -26,6 +27,8 @@ from spatial_de.weights import SpatialWeights
 from spatial_de.wording import check_option, did_you_mean, name_some
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from spatial_de.models import ModelSpec
     from spatial_de.models.problem import Bias
     from spatial_de.panel import Panel
@@ -44,7 +47,7 @@ def fit(
     *,
     model: Model = "sdm",
     fixed: Effects | None = None,
-    durbin: list[str] | None = None,
+    durbin: Sequence[str] | None = None,
     bias: Bias | None = None,
     information: Literal["observed", "expected"] = "observed",
     cov: Covariance = "classical",
@@ -109,6 +112,7 @@ def fit(
         _refuse_uniform(aligned, effects, spec)
         lagged = _durbin(durbin, design, spec)
         problem = build_problem(design, aligned, spec=spec, effects=effects, bias=treatment, durbin=lagged)
+        _warn_of_two_values(design)
         _warn_of_endogenous_weights(design, aligned)
         _warn_of_direct_bias(design, spec, effects=effects, bias=treatment)
         estimate = estimate_gmm(problem) if method == "gmm" else estimate_ml(problem, information=information)
@@ -125,7 +129,7 @@ def fit(
             bandwidth=None,
             notes=tuple(notes),
         )
-        if cov != "classical":
+        if cov != "classical" or bandwidth is not None:
             result = result.with_cov(cov, bandwidth=bandwidth)
     for item in caught:  # again, pointing at the caller's line
         warnings.warn(item.message, item.category, stacklevel=2)
@@ -193,9 +197,16 @@ def _effects(design: Design, fixed: Effects | None, bias: Bias | None) -> tuple[
     return effects, treatment
 
 
-def _durbin(durbin: list[str] | None, design: Design, spec: ModelSpec) -> tuple[str, ...] | None:
+def _durbin(durbin: Sequence[str] | None, design: Design, spec: ModelSpec) -> tuple[str, ...] | None:
     if durbin is None:
+        if spec.lag_x and design.dummies.all():
+            raise OptionError(
+                f"model={spec.name!r} lags regressors, and the formula has none that can be lagged (dummies and "
+                "constants cannot): use model='sar', 'sem' or 'ols'."
+            )
         return None
+    if isinstance(durbin, str):
+        raise OptionError(f"durbin={durbin!r} must be a list of names: durbin=[{durbin!r}].")
     if not spec.lag_x:
         raise OptionError(f"durbin= belongs to slx, sdm and sdem; model={spec.name!r} lags no regressors.")
     for name in durbin:
@@ -227,6 +238,17 @@ def _refuse_uniform(w: SpatialWeights | None, effects: Effects, spec: ModelSpec)
         raise IdentificationError(
             "Every unit has every other as neighbour with the same weight: with time effects the spatial lag is a "
             "multiple of the response itself, and rho is not identified. Use other weights or drop the time effects."
+        )
+
+
+def _warn_of_two_values(design: Design) -> None:
+    values = np.unique(design.y)
+    if len(values) == 2:
+        warnings.warn(
+            f"The response {design.y_name!r} takes only two values ({values[0]:g} and {values[1]:g}): a linear model "
+            "treats them as quantities, and its predictions may lie outside them.",
+            EstimationWarning,
+            stacklevel=3,
         )
 
 

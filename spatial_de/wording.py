@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import operator
 from collections.abc import Iterable
 
 from spatial_de.errors import OptionError
@@ -30,8 +31,9 @@ def did_you_mean(name: object, options: Iterable[object]) -> str:
     >>> did_you_mean("digitl", ["digital", "gdp"])
     " Did you mean 'digital'?"
     """
-    near = difflib.get_close_matches(str(name), [str(option) for option in options], n=1, cutoff=0.6)
-    return f" Did you mean {near[0]!r}?" if near else ""
+    plain = {str(option).lower(): str(option) for option in options}
+    near = difflib.get_close_matches(str(name).lower(), list(plain), n=1, cutoff=0.6)
+    return f" Did you mean {plain[near[0]]!r}?" if near else ""
 
 
 def check_option(value: object, allowed: Iterable[object], name: str) -> None:
@@ -41,6 +43,13 @@ def check_option(value: object, allowed: Iterable[object], name: str) -> None:
         raise OptionError(
             f"{name}={value!r} is not available: use one of {name_some(options, 20)}.{did_you_mean(value, options)}"
         )
+
+
+def check_whole(value: object, name: str, *, least: int) -> None:
+    """Raise `OptionError` unless `value` is a whole number of at least `least`."""
+    whole = hasattr(value, "__index__") and not isinstance(value, bool)
+    if not (whole and operator.index(value) >= least):  # type: ignore[arg-type]
+        raise OptionError(f"{name}={value!r} is not allowed: give a whole number of at least {least}.")
 
 
 def plural(count: int, noun: str, nouns: str | None = None) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from spatial_de.effects.multipliers import Multipliers, multipliers
 from spatial_de.errors import ConvergenceError, EstimationWarning, OptionError
-from spatial_de.wording import check_option
+from spatial_de.wording import check_option, check_whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -224,8 +224,8 @@ def _delta_errors(c: Coefficients, m: Multipliers) -> NDArray[np.float64]:
 
 def _simulate(c: Coefficients, w: SpatialWeights | None, *, draws: int, seed: int) -> tuple[NDArray[np.float64], int]:
     """Effects of random coefficients, shape (draws kept, m, 3), and the number of draws left out."""
-    if draws < 2:
-        raise OptionError(f"draws={draws!r} must be at least 2.")
+    check_whole(draws, "draws", least=2)
+    check_whole(seed, "seed", least=0)
     size = len(c.terms)
     scale = np.sqrt(np.diag(c.cov))
     safe = np.where(scale > 0.0, scale, 1.0)

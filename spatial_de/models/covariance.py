@@ -10,6 +10,7 @@ import numpy as np
 
 from spatial_de.errors import OptionError
 from spatial_de.models.information import score_operators
+from spatial_de.wording import check_whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,6 +50,8 @@ def covariance(estimate: Estimate, kind: Covariance, *, bandwidth: int | None = 
     bandwidth
         Lags of the Bartlett kernel of Driscoll-Kraay; by default ``floor(4 (T / 100)^(2/9))``.
     """
+    if bandwidth is not None and kind != "driscoll-kraay":
+        raise OptionError(f"bandwidth={bandwidth!r} belongs to cov='driscoll-kraay', not to cov={kind!r}.")
     if kind == "classical":
         return estimate.bread
     T = estimate.e.shape[0]
@@ -65,7 +68,7 @@ def default_bandwidth(n_times: int) -> int:
     return int(4.0 * (n_times / 100.0) ** (2.0 / 9.0))
 
 
-def _cluster(estimate: Estimate, bandwidth: int | None) -> NDArray[np.float64]:
+def _cluster(estimate: Estimate, _bandwidth: int | None) -> NDArray[np.float64]:
     """Variance of the score when units are independent but their errors are correlated over time.
 
     With ``P_ij = sum_t e_it e_jt`` the quadratic part of a spatial score is ``sum_ij Q_ij P_ij``. For independent
@@ -73,8 +76,6 @@ def _cluster(estimate: Estimate, bandwidth: int | None) -> NDArray[np.float64]:
     (together with the linear part) and of the squared pair terms ``(Q_ij + Q_ji) P_ij``. Adding up scores by unit
     alone, as for linear models, would miss the pairs. Factor N / (N - 1).
     """
-    if bandwidth is not None:
-        raise OptionError("bandwidth= belongs to cov='driscoll-kraay'.")
     scores = _scores(estimate)
     own = scores.cells.sum(axis=0)
     meat: NDArray[np.float64] = own.T @ own
@@ -97,7 +98,8 @@ def _driscoll_kraay(estimate: Estimate, bandwidth: int | None) -> NDArray[np.flo
     """
     T = estimate.e.shape[0]
     lags = default_bandwidth(T) if bandwidth is None else bandwidth
-    if not 0 <= lags < T:
+    check_whole(lags, "bandwidth", least=0)
+    if lags >= T:
         raise OptionError(f"bandwidth={bandwidth!r} must lie between 0 and T - 1 = {T - 1}.")
     scores = _scores(estimate)
     by_time = scores.cells.sum(axis=1)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spatial_de.errors import OptionError
+from spatial_de.errors import IdentificationError, OptionError
 from spatial_de.models.estimate import Estimate
 from spatial_de.models.optimise import Optimization
 
@@ -74,7 +74,13 @@ def _quietly(y: Any, X: Any, **options: Any) -> Any:
 
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return GM_Lag(y, X, **options)
+        try:
+            return GM_Lag(y, X, **options)
+        except Exception as error:  # spreg raises nothing narrower
+            raise IdentificationError(
+                f"The instruments do not determine the coefficients ({error}): use fewer regressors, more units, or "
+                "method='ml'."
+            ) from error
 
 
 def _check(problem: Problem) -> None:

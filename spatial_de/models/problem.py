@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from spatial_de.weights import SpatialWeights
 
 Bias = Literal["lee-yu", "none", "correction"]
+_TINY, _HUGE = 1e-140, 1e140
 RESERVED = (INTERCEPT, "rho", "lambda", "sigma2")
 
 
@@ -169,7 +170,7 @@ def build_problem(
         n_dummies = len(dummies)
 
     scaled_y, y_scale = _transform_response(y, eliminated, design.y_name)
-    Z, z_scale = _transform_regressors(columns, names, effects=eliminated)
+    Z, z_scale = _transform_regressors(columns, names, effects=eliminated, shape=(T, N))
     n_free = free_observations(T, N, effects)
     if n_free <= Z.shape[2] - n_dummies:
         raise IdentificationError(
@@ -272,6 +273,7 @@ def _lagged(design: Design, *, spec: ModelSpec, durbin: tuple[str, ...] | None) 
 def _transform_response(y: _Column, effects: Effects, name: str) -> tuple[NDArray[np.float64], float]:
     transformed = within(y.values, effects)
     scale = _rms(transformed)
+    _check_magnitude(name, scale)
     if scale <= 1e-13 * max(abs(y.centre), np.abs(y.values).max()):
         what = "is constant" if effects == "none" else f"does not vary beyond its {effects} effects"
         raise DataError(f"The response {name!r} {what}: there is nothing to explain.")
@@ -279,10 +281,9 @@ def _transform_response(y: _Column, effects: Effects, name: str) -> tuple[NDArra
 
 
 def _transform_regressors(
-    columns: list[_Column], names: list[str], *, effects: Effects
+    columns: list[_Column], names: list[str], *, effects: Effects, shape: tuple[int, ...]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    T, N = columns[0].values.shape if columns else (0, 0)
-    Z = np.empty((T, N, len(columns)))
+    Z = np.empty((*shape, len(columns)))
     scales = np.empty(len(columns))
     flat = []
     for j, column in enumerate(columns):
@@ -292,10 +293,17 @@ def _transform_regressors(
         if scales[j] <= 1e-12 * size or (names[j] != INTERCEPT and size <= 1e-14 * abs(column.centre)) or size == 0.0:
             flat.append(names[j])
             continue
+        _check_magnitude(names[j], scales[j])
         Z[:, :, j] = transformed / scales[j]
     if flat:
         raise IdentificationError(_flat_message(flat, effects))
     return Z, scales
+
+
+def _check_magnitude(name: str, scale: float) -> None:
+    """Squares of such numbers would leave the range of double precision."""
+    if scale and not _TINY < scale < _HUGE:
+        raise DataError(f"Variable {name!r} has values of size {scale:.0e}: express it in other units.")
 
 
 def _flat_message(flat: list[str], effects: Effects) -> str:

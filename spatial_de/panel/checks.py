@@ -11,20 +11,33 @@ import pandas as pd
 from spatial_de.errors import DataError, DataWarning, PanelError
 from spatial_de.wording import did_you_mean, name_some, plural
 
+_CODES = (-99.0, -999.0, -9999.0, -99999.0, 999.0, 9999.0, 99999.0, 999999.0)  # that people write for "missing"
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
 def check_columns(df: pd.DataFrame, unit: str, time: str) -> None:
     """Refuse duplicated column names and a missing unit or time column."""
+    if not isinstance(df, pd.DataFrame):
+        raise PanelError(f"A panel is built from a pandas DataFrame, not from {type(df).__name__}.")
+    refuse_repeated_columns(df)
+    for name in (unit, time):
+        if name in df.index.names:
+            raise PanelError(f"{name!r} is in the index of the data, not among the columns: use df.reset_index().")
+        if name not in df.columns:
+            raise PanelError(f"There is no column {name!r}.{did_you_mean(name, df.columns)}")
+    if unit == time:
+        raise PanelError(f"Unit and time cannot be the same column, {unit!r}.")
+    if df.empty:
+        raise PanelError("The data hold no rows.")
+
+
+def refuse_repeated_columns(df: pd.DataFrame) -> None:
+    """Refuse duplicated column names."""
     if not df.columns.is_unique:
         twice = df.columns[df.columns.duplicated()].unique()
         raise PanelError(f"Columns occur more than once: {name_some(twice)}. Rename or drop them.")
-    for name in (unit, time):
-        if name not in df.columns:
-            raise PanelError(f"There is no column {name!r}.{did_you_mean(name, df.columns)}")
-    if df.empty:
-        raise PanelError("The data hold no rows.")
 
 
 def check_keys(df: pd.DataFrame, unit: str, time: str) -> None:
@@ -77,7 +90,7 @@ def check_unique_keys(df: pd.DataFrame, unit: str, time: str) -> None:
 
 def check_no_infinity(frame: pd.DataFrame) -> None:
     """Refuse infinite numbers in any column."""
-    numbers = frame.select_dtypes("number")
+    numbers = frame.select_dtypes("number", exclude="complex")
     bad = np.isinf(numbers.to_numpy(dtype=np.float64, na_value=np.nan))
     if bad.any():
         _refuse_cells(bad, numbers, "infinite")
@@ -116,7 +129,7 @@ def numeric_values(frame: pd.DataFrame) -> NDArray[np.float64]:
         series = frame[column]
         if pd.api.types.is_bool_dtype(series.dtype):
             raise DataError(f"Variable {column!r} is true/false: write 0 and 1, e.g. df[{column!r}].astype(int).")
-        if not pd.api.types.is_numeric_dtype(series.dtype):
+        if not pd.api.types.is_numeric_dtype(series.dtype) or pd.api.types.is_complex_dtype(series.dtype):
             raise DataError(_text_message(series))
     values = frame.to_numpy(dtype=np.float64, na_value=np.nan)
     for bad, what in ((np.isnan(values), "missing"), (np.isinf(values), "infinite")):
@@ -125,15 +138,45 @@ def numeric_values(frame: pd.DataFrame) -> NDArray[np.float64]:
     return values
 
 
+def warn_of_codes(values: NDArray[np.float64], frame: pd.DataFrame) -> None:
+    """Warn of values such as -999 that are far from all others: codes for missing values.
+
+    Parameters
+    ----------
+    values
+        Numbers of the columns of `frame`, shape (rows, k).
+    """
+    extremes = np.concatenate([values.min(axis=0, initial=np.inf), values.max(axis=0, initial=-np.inf)])
+    if not np.isin(extremes, _CODES).any():
+        return
+    for j, column in enumerate(frame.columns):
+        for code in _CODES:
+            hits = values[:, j] == code
+            rest = np.abs(values[~hits, j]).max(initial=0.0)
+            if hits.any() and rest and abs(code) > 10.0 * rest:
+                warnings.warn(
+                    f"Variable {column!r} is {code:g} at {name_some(frame.index[hits], 3)}, and at most {rest:g} in "
+                    "size elsewhere: a code for missing values? Set them missing and complete the data, or leave these "
+                    "units out.",
+                    DataWarning,
+                    stacklevel=5,
+                )
+
+
 def _text_message(series: pd.Series) -> str:
+    kind = str(series.dtype)
+    if kind.startswith(("datetime", "timedelta", "period", "complex")):
+        return f"Variable {series.name!r} has the type {kind} where plain numbers are needed: convert it first."
     as_numbers = pd.to_numeric(series, errors="coerce")
     odd = series[as_numbers.isna() & series.notna()]
     if len(odd):
         cells = [f"{value!r} at {_place(where)}" for where, value in list(odd.items())[:3]]
         more = f" and {len(odd) - 3} more" if len(odd) > 3 else ""
         return f"Variable {series.name!r} holds text where numbers are needed: {', '.join(cells)}{more}."
+    text = series.map(lambda value: isinstance(value, str)).any()
+    how = "written as text" if text else "in a column of mixed objects"
     return (
-        f"Variable {series.name!r} holds numbers written as text: convert it, "
+        f"Variable {series.name!r} holds numbers {how}: convert it, "
         f"df[{series.name!r}] = pd.to_numeric(df[{series.name!r}])."
     )
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from spatial_de.errors import DataError, FormulaError
-from spatial_de.panel.checks import check_complete, numeric_values
+from spatial_de.panel.checks import check_complete, numeric_values, refuse_repeated_columns, warn_of_codes
 from spatial_de.panel.core import Panel
 from spatial_de.weights.labels import as_index
 from spatial_de.wording import did_you_mean, name_some
@@ -89,6 +89,8 @@ def build_design(formula: str, data: Panel | pd.DataFrame) -> Design:
         Missing, infinite or text values in a variable of the formula, or values that become so by a function
         in it (such as the logarithm of a negative number): unit, time and column are named.
     """
+    if not isinstance(formula, str):
+        raise FormulaError(f"The formula must be text such as 'y ~ x1 + x2', not {type(formula).__name__}.")
     parsed = _parse(formula)
     if isinstance(data, Panel):
         frame, units, times = data._frame, data.units, data.times  # noqa: SLF001  no copy
@@ -123,6 +125,9 @@ def _sorted_by_unit(data: pd.DataFrame) -> pd.DataFrame:
             f"The data are indexed by pairs such as {name_some(data.index[:1])}: for a panel build "
             "sde.Panel(df.reset_index(), unit=..., time=...); a cross-section has one label per row."
         )
+    refuse_repeated_columns(data)
+    if data.empty:
+        raise DataError("The data hold no rows.")
     index = as_index(data.index, what="the data")
     try:
         return data.iloc[np.argsort(index.to_numpy(), kind="stable")]
@@ -189,7 +194,8 @@ def _check_variables(parsed: Any, frame: pd.DataFrame) -> None:
                 f"There are {name_some(frame.columns, 8)}."
             )
     wrapped = _categorical_names(parsed)
-    numeric_values(frame[[name for name in names if name not in wrapped]])
+    numbers = frame[[name for name in names if name not in wrapped]]
+    warn_of_codes(numeric_values(numbers), numbers)
     for name in wrapped:
         holes = frame.index[frame[name].isna()]
         if len(holes):

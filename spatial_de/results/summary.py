@@ -25,7 +25,7 @@ def render_summary(fit: Results) -> str:
     rule = "=" * _WIDTH
     lines = [fit.estimate.problem.spec.label.center(_WIDTH).rstrip(), rule, *_header(fit), rule, *_table(fit), rule]
     for paragraph in (_footer(fit), *(f"Note: {note}" for note in fit.notes)):
-        lines += textwrap.wrap(paragraph, _WIDTH)
+        lines += textwrap.wrap(paragraph, _WIDTH, break_on_hyphens=False)
     return "\n".join(lines)
 
 

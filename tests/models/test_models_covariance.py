@@ -166,7 +166,7 @@ def test_cluster_errors_are_right_when_errors_are_correlated_over_time():
 def test_covariances_refuse_what_they_cannot_do(instance):
     panel, w, _ = instance("symmetric-row", t=4, seed=4)
     fit = sde.fit("y ~ x0", panel, w, model="sar", fixed="none")
-    with pytest.raises(OptionError, match="bandwidth= belongs to cov='driscoll-kraay'"):
+    with pytest.raises(OptionError, match="bandwidth=2 belongs to cov='driscoll-kraay', not to cov='cluster'"):
         fit.with_cov("cluster", bandwidth=2)
     with pytest.raises(OptionError, match="between 0 and T - 1 = 3"):
         quietly(fit.with_cov, "driscoll-kraay", bandwidth=4)
