@@ -15,7 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from spatial_de import autocorrelation, boundaries, datasets, errors, index, maps, tables, weights
+    from spatial_de import autocorrelation, boundaries, datasets, errors, index, maps, study, tables, weights
     from spatial_de.autocorrelation import local_moran, moran
     from spatial_de.diagnostics import specification_tests
     from spatial_de.fitting import fit
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_ROOMS = ("autocorrelation", "boundaries", "datasets", "errors", "index", "maps", "tables", "weights")
+_ROOMS = ("autocorrelation", "boundaries", "datasets", "errors", "index", "maps", "study", "tables", "weights")
 _NAMES = {
     "Panel": "spatial_de.panel",
     "Results": "spatial_de.results",
@@ -50,6 +50,7 @@ __all__ = [
     "maps",
     "moran",
     "specification_tests",
+    "study",
     "tables",
     "weights",
 ]

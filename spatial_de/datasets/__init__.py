@@ -5,6 +5,7 @@ from spatial_de.datasets.codebook import Codebook, codebook, warnings_for
 from spatial_de.datasets.derived import theil_urban_rural
 from spatial_de.datasets.provinces import load_provinces
 from spatial_de.datasets.readers import province_code, read_panel, read_pku_index
+from spatial_de.datasets.tables import read_table
 
 __all__ = [
     "Codebook",
@@ -16,6 +17,7 @@ __all__ = [
     "province_code",
     "read_panel",
     "read_pku_index",
+    "read_table",
     "theil_urban_rural",
     "warnings_for",
 ]

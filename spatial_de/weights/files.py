@@ -24,6 +24,16 @@ from spatial_de.weights.text_formats import Listed, parse_gal, parse_gwt
 from spatial_de.wording import check_option, name_some
 
 FORMATS = (".gal", ".gwt", ".csv", ".xlsx", ".dta", ".npz", ".parquet")
+_TABLES = (".csv", ".xlsx", ".dta", ".parquet")
+_BELONGS: dict[str, tuple[Any, tuple[str, ...]]] = {  # options of some formats only: default, formats
+    "id": (None, _TABLES),
+    "focal": ("focal", _TABLES),
+    "neighbor": ("neighbor", _TABLES),
+    "weight": ("weight", _TABLES),
+    "symmetric": (False, _TABLES),
+    "sheet": (None, (".xlsx",)),
+    "encoding": (None, (".gal", ".gwt", ".csv")),
+}
 
 
 def read(
@@ -83,6 +93,8 @@ def read(
 
     Raises
     ------
+    OptionError
+        An option that the format has no use for.
     FileError
         No such file, an unknown format, or content that is not what the format promises: the line or cell is named.
     WeightsError, AlignmentError, IslandError
@@ -101,9 +113,11 @@ def read(
         raise FileError(f"{file.name} has a format that is not read: use one of {', '.join(FORMATS)}.")
     if not file.is_file():
         raise FileError(f"There is no file {str(path)!r}.")
+    suffix = file.suffix.lower()
+    given = {"id": id, "focal": focal, "neighbor": neighbor, "weight": weight, "symmetric": symmetric, "sheet": sheet}
+    _refuse_foreign(given | {"encoding": encoding if ids is None else None}, suffix)
     units = _listed(ids, id_type, encoding)
     how = _How(units, binary=binary, islands=islands, normalize=normalize, allow_negative=allow_negative)
-    suffix = file.suffix.lower()
     if suffix == ".npz":
         return _npz(file, how)
     if suffix in {".gal", ".gwt"}:
@@ -211,6 +225,16 @@ def _ours(arrays: dict[str, Any], file: Path, how: _How) -> SpatialWeights:
     if how.binary:
         w = how.finish(w, w.provenance.rule, ()).normalized(w.normalization)
     return w if how.units is None else w.reorder(how.units, name="ids=")
+
+
+def _refuse_foreign(given: dict[str, Any], suffix: str) -> None:
+    """Refuse an option that the format has no use for, instead of ignoring it."""
+    for name, value in given.items():
+        default, formats = _BELONGS[name]
+        if value != default and suffix not in formats:
+            raise OptionError(
+                f"{name}={value!r} does not apply to {suffix} files: it belongs to {', '.join(formats)}. Leave it out."
+            )
 
 
 def _listed(ids: Iterable[Any] | str | Path | None, id_type: IdType, encoding: str | None) -> list[Any] | None:

@@ -183,7 +183,8 @@ def _choose_sheet(names: Sequence[str], wanted: str | None, file: str) -> str:
 
 
 def _dta(path: Path, _sheet: str | None, _encoding: str | None) -> Grid:
-    return _framed(path, lambda: pd.read_stata(path, convert_categoricals=False), "a Stata file")
+    # value labels, not their codes: a panel of the same file reads labels too
+    return _framed(path, lambda: pd.read_stata(path, order_categoricals=False), "a Stata file")
 
 
 def _parquet(path: Path, _sheet: str | None, _encoding: str | None) -> Grid:

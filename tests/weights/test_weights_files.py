@@ -244,6 +244,14 @@ def test_decimal_labels_of_stata_become_integers(tmp_path):
     assert read(file).ids.tolist() == [1, 2]
 
 
+def test_value_labels_of_stata_are_the_labels(tmp_path):
+    file = tmp_path / "w.dta"
+    names = {1: "Beijing", 2: "Tianjin"}
+    frame = pd.DataFrame({"focal": [1, 2], "neighbor": [2, 1], "weight": [1.0, 1.0]})
+    frame.to_stata(file, write_index=False, value_labels={"focal": names, "neighbor": names})
+    assert read(file).ids.tolist() == ["Beijing", "Tianjin"]
+
+
 def test_workbooks_with_several_sheets(tmp_path):
     file = tmp_path / "w.xlsx"
     with pd.ExcelWriter(file) as book:

@@ -133,6 +133,23 @@ def test_labels_of_mixed_type_need_a_word(says, tmp_path):
     assert read(tmp_path / "w.xlsx", id_type="integer").ids.tolist() == [1, 2]
 
 
+@pytest.mark.parametrize(
+    ("name", "option", "belongs"),
+    [
+        ("w.gal", {"weight": "w"}, ".csv, .xlsx, .dta, .parquet"),
+        ("w.csv", {"sheet": "first"}, ".xlsx"),
+        ("w.npz", {"encoding": "gbk"}, ".gal, .gwt, .csv"),
+    ],
+)
+def test_an_option_the_format_has_no_use_for(tmp_path, name, option, belongs):
+    SpatialWeights([[0, 1], [1, 0]], ["a", "b"]).write(tmp_path / name)
+    ((key, value),) = option.items()
+    assert message(lambda: read(tmp_path / name, **option), OptionError) == (
+        f"{key}={value!r} does not apply to {name[1:]} files: it belongs to {belongs}. Leave it out."
+    )
+    assert read(tmp_path / name).n_links == 2
+
+
 def test_stata_and_parquet_cells_are_named(tmp_path):
     frame = pd.DataFrame({"focal": ["a", "b"], "neighbor": ["b", "a"], "weight": [1.0, np.nan]})
     frame.to_stata(tmp_path / "w.dta", write_index=False)
