@@ -42,6 +42,7 @@ class EigenvalueLogDeterminant:
     eigenvalues: NDArray[np.float64] | NDArray[np.complex128]
     bounds: tuple[float, float]
     method: str = "eigenvalues"
+    error_bound: float = 0.0
 
     @classmethod
     def of(cls, w: SpatialWeights) -> EigenvalueLogDeterminant:
@@ -53,6 +54,13 @@ class EigenvalueLogDeterminant:
     def n(self) -> int:
         """Number of units."""
         return len(self.eigenvalues)
+
+    def prepare(self, low: float, high: float) -> None:
+        """Nothing to prepare: the eigenvalues serve every rho."""
+
+    def sketch(self) -> EigenvalueLogDeterminant:
+        """Itself: nothing is cheaper."""
+        return self
 
     def value(self, rho: ArrayLike) -> NDArray[np.float64]:
         """``ln|I - rho W|``, shape of `rho`."""
@@ -77,14 +85,9 @@ class EigenvalueLogDeterminant:
 
 
 def _eigenvalues(w: SpatialWeights) -> NDArray[np.float64] | NDArray[np.complex128]:
-    if w.is_symmetric and w.normalization != "row":
-        return np.linalg.eigvalsh(w.sparse.toarray())
-    if w.is_symmetric:
-        # D^-1 B has the eigenvalues of D^-1/2 B D^-1/2, which is symmetric
-        root = np.sqrt(np.maximum(w.raw.sum(axis=1), 0.0))
-        inverse = np.divide(1.0, root, out=np.zeros_like(root), where=root > 0)
-        if not (w.raw.data < 0).any():
-            return np.linalg.eigvalsh(w.raw.toarray() * inverse[:, None] * inverse[None, :])
+    form = w.symmetric_form
+    if form is not None:
+        return np.linalg.eigvalsh(form.toarray())
     return np.linalg.eigvals(w.sparse.toarray())
 
 

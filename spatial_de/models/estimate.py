@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -19,6 +19,7 @@ from spatial_de.models.reparametrise import refine, to_original
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from spatial_de.logdet import LogDeterminant
     from spatial_de.models.problem import Problem
 
 Information = Literal["observed", "expected"]
@@ -136,18 +137,35 @@ def _maximum(likelihood: Likelihood, problem: Problem) -> tuple[Point, Optimizat
     if jacobian is None:
         return _check_fit(likelihood.at(0.0, 0.0), linear=True), CLOSED_FORM
     _check_fit(likelihood.at(0.0, 0.0), linear=False)
-    lag = problem.spec.lag_y
+    logdet = jacobian.logdet
+    cheap = logdet.sketch()
+    return maximise(
+        _objective(likelihood, lag=problem.spec.lag_y),
+        logdet.bounds,
+        sketch=None if cheap is logdet else _objective(_with(likelihood, cheap), lag=problem.spec.lag_y),
+        prepare=logdet.prepare,
+    )
 
+
+def _objective(likelihood: Likelihood, *, lag: bool) -> Objective:
     def at(x: float) -> Point:
         return _check_fit(likelihood.at(x, 0.0) if lag else likelihood.at(0.0, x), linear=False)
 
-    objective = Objective(
+    return Objective(
         name="rho" if lag else "lambda",
         at=at,
         gradient=lambda p: float(likelihood.gradient(p)[0]),
         curvature=lambda p: float(likelihood.curvature(p)[0, 0]),
     )
-    return maximise(objective, jacobian.logdet.bounds)
+
+
+def _with(likelihood: Likelihood, logdet: LogDeterminant) -> Likelihood:
+    """The same likelihood with another log-determinant."""
+
+    def changed(jacobian: LogJacobian | None) -> LogJacobian | None:
+        return None if jacobian is None else replace(jacobian, logdet=logdet)
+
+    return replace(likelihood, lag=changed(likelihood.lag), error=changed(likelihood.error))
 
 
 def _invert(info: NDArray[np.float64], point: Point, record: Optimization) -> NDArray[np.float64]:

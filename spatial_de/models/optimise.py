@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _GRID = 24  # starting points over the admissible interval, denser towards its ends
 _MARGIN = 1e-9  # relative distance from the ends of the interval at which an estimate counts as being at a bound
 _MAX_STEPS = 100
+_SKETCH_ERROR = 10.0  # log-likelihood that a sketch may be wrong by, between two maxima
+_WINDOW = 10.0  # standard errors around a sketch's maximum in which the objective is prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Optimization:
         return asdict(self)
 
 
+_End = tuple["Point", tuple[float, ...], str, float]  # point, path, status, value of the parameter
 CLOSED_FORM = Optimization("none", None, (), 1, "closed form", 0.0, None)
 
 
@@ -74,34 +77,43 @@ class Objective:
     curvature: Callable[[Point], float]
 
 
-def maximise(objective: Objective, bounds: tuple[float, float]) -> tuple[Point, Optimization]:
+def maximise(
+    objective: Objective,
+    bounds: tuple[float, float],
+    *,
+    sketch: Objective | None = None,
+    prepare: Callable[[float, float], None] | None = None,
+) -> tuple[Point, Optimization]:
     """Global maximum over an open interval: a grid for the basin, safeguarded Newton steps for the digits.
+
+    Parameters
+    ----------
+    objective
+        What is maximised.
+    bounds
+        The interval.
+    sketch
+        A cheap approximation of it that finds the basins; by default the objective itself.
+    prepare
+        Told between which values the objective will be evaluated, where a sketch was used.
 
     Raises
     ------
     ConvergenceError
         Newton's iteration does not settle, or the end is not a maximum.
     """
-    low, high = bounds
-    # cosine spacing: the log-likelihood bends most towards the ends
-    angles = (np.arange(_GRID) + 0.5) * np.pi / _GRID
-    grid = 0.5 * (low + high) - 0.5 * (high - low) * np.cos(angles)
-    points = [objective.at(float(x)) for x in grid]
-    values = np.array([p.loglik for p in points])
-    peaks = [
-        i
-        for i in range(_GRID)
-        if (i == 0 or values[i] >= values[i - 1]) and (i == _GRID - 1 or values[i] > values[i + 1])
-    ]
-    ends = [_climb(objective, i, grid=grid, points=points, bounds=bounds) for i in peaks]
-    ends.sort(key=lambda end: -end[0].loglik)
-    best, path, status, x = ends[0]
+    ends, start = _basins(sketch or objective, bounds)
     evaluations = _GRID + sum(len(end[1]) for end in ends)
+    if sketch is not None and prepare is not None:
+        ends = [_polish(objective, sketch, end, bounds=bounds, prepare=prepare) for end in _rivals(ends)]
+        ends.sort(key=lambda end: -end[0].loglik)
+        evaluations += sum(len(end[1]) for end in ends)
+    best, path, status, x = ends[0]
     gradient = objective.gradient(best)
     bend = objective.curvature(best)
     record = Optimization(
         parameter=objective.name,
-        start=float(grid[int(values.argmax())]),
+        start=start,
         path=path,
         evaluations=evaluations,
         status=status,
@@ -119,14 +131,53 @@ def maximise(objective: Objective, bounds: tuple[float, float]) -> tuple[Point, 
     return best, record
 
 
+def _basins(objective: Objective, bounds: tuple[float, float]) -> tuple[list[_End], float]:
+    """Every maximum that a grid brackets, best first, and the best point of the grid."""
+    low, high = bounds
+    # cosine spacing: the log-likelihood bends most towards the ends
+    angles = (np.arange(_GRID) + 0.5) * np.pi / _GRID
+    grid = 0.5 * (low + high) - 0.5 * (high - low) * np.cos(angles)
+    points = [objective.at(float(x)) for x in grid]
+    values = np.array([p.loglik for p in points])
+    peaks = [
+        i
+        for i in range(_GRID)
+        if (i == 0 or values[i] >= values[i - 1]) and (i == _GRID - 1 or values[i] > values[i + 1])
+    ]
+    ends = []
+    for i in peaks:
+        bracket = (float(grid[i - 1]) if i else low, float(grid[i + 1]) if i < _GRID - 1 else high)
+        ends.append(_climb(objective, points[i], float(grid[i]), bracket=bracket, bounds=bounds))
+    return sorted(ends, key=lambda end: -end[0].loglik), float(grid[int(values.argmax())])
+
+
+def _rivals(ends: list[_End]) -> list[_End]:
+    """The best maximum of a sketch and those that its error may have put behind it."""
+    return [end for end in ends if end[0].loglik > ends[0][0].loglik - _SKETCH_ERROR]
+
+
+def _polish(
+    objective: Objective,
+    sketch: Objective,
+    end: _End,
+    *,
+    bounds: tuple[float, float],
+    prepare: Callable[[float, float], None],
+) -> _End:
+    """From a maximum of the sketch to that of the objective, prepared ten standard errors around it."""
+    rough, _, _, x = end
+    bend = sketch.curvature(rough)
+    reach = _WINDOW / np.sqrt(-bend) if bend < 0 else 0.05 * (bounds[1] - bounds[0])
+    prepare(x - reach, x + reach)
+    return _climb(objective, objective.at(x), x, bracket=bounds, bounds=bounds)
+
+
 def _climb(
-    objective: Objective, i: int, *, grid: Any, points: list[Point], bounds: tuple[float, float]
-) -> tuple[Point, tuple[float, ...], str, float]:
-    """Newton steps within the bracket around grid point i, halving where a step would leave it."""
-    low = float(grid[i - 1]) if i > 0 else bounds[0]
-    high = float(grid[i + 1]) if i < len(grid) - 1 else bounds[1]
+    objective: Objective, p: Point, x: float, *, bracket: tuple[float, float], bounds: tuple[float, float]
+) -> _End:
+    """Newton steps within a bracket, halving it where a step would leave it."""
+    low, high = bracket
     width = bounds[1] - bounds[0]
-    x, p = float(grid[i]), points[i]
     path: list[float] = []
     for _ in range(_MAX_STEPS):
         slope, bend = objective.gradient(p), objective.curvature(p)

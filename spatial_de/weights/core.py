@@ -18,6 +18,7 @@ from spatial_de.weights import description, pysal
 from spatial_de.weights.checks import as_csr, check_matrix, check_row_sums, freeze
 from spatial_de.weights.labels import as_index, explain_mismatch, match_labels
 from spatial_de.weights.normalisation import NORMALIZATIONS, Normalization, normalise
+from spatial_de.weights.similarity import symmetric_form
 from spatial_de.weights.writing import Layout, write
 from spatial_de.wording import check_option, did_you_mean, name_some, plural
 
@@ -172,6 +173,11 @@ class SpatialWeights:
         """Whether the raw weights are symmetric."""
         gap = abs(self._raw - self._raw.T)
         return bool(gap.nnz == 0 or gap.max() <= 1e-12 * abs(self._raw).max())
+
+    @cached_property
+    def symmetric_form(self) -> sparse.csr_array | None:
+        """Symmetric matrix with the eigenvalues of the weights, or None (see `weights.similarity`)."""
+        return symmetric_form(self._sparse)
 
     @cached_property
     def is_uniform(self) -> bool:

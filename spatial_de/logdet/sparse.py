@@ -1,0 +1,119 @@
+"""The exact log-determinant of large sparse weights: factorisations at a few nodes, interpolated in between."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spatial_de.errors import CapacityError
+from spatial_de.logdet.factors import Backend, backend
+from spatial_de.logdet.interpolation import Chart, Window, interpolate
+from spatial_de.logdet.interval import admissible_interval
+from spatial_de.logdet.stochastic import StochasticLogDeterminant, stochastic
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+    from scipy.sparse import csr_array
+
+    from spatial_de.weights import SpatialWeights
+
+_TOLERANCE = 1e-9  # wanted error bound of the log-determinant
+_REACH = 0.1  # a window asked for by single points reaches this far beyond them, in s
+_END = 1.0 - 1e-12  # of the interval: s is infinite at its ends
+_SKETCH_PROBES = 4
+_WINDOWS = 4
+
+
+@dataclass(frozen=True)
+class SparseLogDeterminant:
+    """Exact values at Chebyshev nodes and their interpolant, made where it is asked for.
+
+    Attributes
+    ----------
+    matrix
+        W, or its symmetric form, shape (n, n).
+    symmetric
+        Whether it is symmetric.
+    bounds
+        Admissible open interval of rho.
+    backend
+        The factorisation.
+    """
+
+    matrix: csr_array
+    symmetric: bool
+    bounds: tuple[float, float]
+    backend: Backend
+    _windows: list[Window] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, w: SpatialWeights) -> SparseLogDeterminant:
+        """Prepare weights: symmetric form, interval, backend."""
+        form = w.symmetric_form
+        matrix = w.sparse if form is None else form
+        return cls(matrix, form is not None, admissible_interval(w, form), backend(symmetric=form is not None))
+
+    @property
+    def n(self) -> int:
+        """Number of units."""
+        return int(self.matrix.shape[0])
+
+    @property
+    def method(self) -> str:
+        """Name of the factorisation, and how much of it was needed."""
+        nodes = sum(len(window.coefficients) for window in self._windows)
+        return f"{self.backend.name} at {nodes} nodes"
+
+    @property
+    def error_bound(self) -> float:
+        """Bound of the interpolation's error of the log-determinant over all that was asked so far."""
+        return max((window.error_bound for window in self._windows), default=0.0)
+
+    @property
+    def _chart(self) -> Chart:
+        return Chart(*self.bounds, strip=np.pi / 2 if self.symmetric else np.pi / 4)
+
+    def prepare(self, low: float, high: float) -> None:
+        """Make the interpolant between two values of rho, unless there is one."""
+        chart = self._chart
+        ends = np.clip([low, high], *(chart.centre + _END * chart.half * np.array([-1.0, 1.0])))
+        if any(window.holds(ends) for window in self._windows):
+            return
+        s = chart.to_s(ends)
+        values = partial(self.backend.values, self.matrix)
+        window = interpolate(values, chart, (float(s[0]), float(s[1])), n=self.n, tolerance=_TOLERANCE)
+        if window.error_bound > 1e3 * _TOLERANCE and s[1] - s[0] > 2.0 * _REACH:
+            raise CapacityError(
+                f"The log-determinant of {self.n:,} units was asked for between {low:.6g} and {high:.6g}, too wide for "
+                "one interpolation: ask for a smaller part."
+            )
+        self._windows[:] = [*self._windows[1 - _WINDOWS :], window]
+
+    def value(self, rho: ArrayLike) -> NDArray[np.float64]:
+        """``ln|I - rho W|``, shape of `rho`."""
+        return self._derivative(rho, 0)
+
+    def first(self, rho: ArrayLike) -> NDArray[np.float64]:
+        """First derivative, shape of `rho`."""
+        return self._derivative(rho, 1)
+
+    def second(self, rho: ArrayLike) -> NDArray[np.float64]:
+        """Second derivative, shape of `rho`."""
+        return self._derivative(rho, 2)
+
+    def _derivative(self, rho: ArrayLike, order: int) -> NDArray[np.float64]:
+        at = np.asarray(rho, dtype=np.float64)
+        window = next((one for one in self._windows if one.holds(at)), None)
+        if window is None:
+            chart = self._chart
+            ends = chart.to_rho(chart.to_s(np.array([at.min(), at.max()])) + np.array([-_REACH, _REACH]))
+            self.prepare(float(ends[0]), float(ends[1]))
+            window = self._windows[-1]
+        return window.derivatives(at)[order]
+
+    def sketch(self) -> StochasticLogDeterminant:
+        """A cheap approximation over the whole interval, to find where to look."""
+        return stochastic(self.matrix, symmetric=self.symmetric, bounds=self.bounds, probes=_SKETCH_PROBES)
