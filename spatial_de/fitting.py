@@ -17,6 +17,7 @@ from spatial_de.errors import (
     OptionError,
     WeightsError,
 )
+from spatial_de.logdet import METHODS, Method
 from spatial_de.models import MODELS, build_problem, estimate_ml
 from spatial_de.models.covariance import COVARIANCES, Covariance
 from spatial_de.models.gmm import estimate_gmm
@@ -53,6 +54,7 @@ def fit(
     cov: Covariance = "classical",
     bandwidth: int | None = None,
     method: Literal["ml", "gmm"] = "ml",
+    logdet: Method = "auto",
 ) -> Results:
     """Fit a spatial model by exact maximum likelihood.
 
@@ -83,6 +85,10 @@ def fit(
         Lags of the Driscoll-Kraay kernel.
     method
         ``"ml"``, or ``"gmm"``: spatial two-stage least squares (cross-section sar and sdm, through spreg).
+    logdet
+        How ln|I - rho W| is computed: ``"eigenvalues"`` (dense), ``"sparse"`` (factorisations at a few values of rho,
+        interpolated with an error bound below 1e-9), ``"stochastic"`` (random probes, with a standard error), or by
+        default whichever of the first two is faster. The fit records what was used.
 
     Returns
     -------
@@ -102,6 +108,7 @@ def fit(
     check_option(information, ("observed", "expected"), "information")
     check_option(cov, COVARIANCES, "cov")
     check_option(method, ("ml", "gmm"), "method")
+    check_option(logdet, ("auto", *METHODS), "logdet")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         design = build_design(formula, data)
@@ -115,7 +122,10 @@ def fit(
         _warn_of_two_values(design)
         _warn_of_endogenous_weights(design, aligned)
         _warn_of_direct_bias(design, spec, effects=effects, bias=treatment)
-        estimate = estimate_gmm(problem) if method == "gmm" else estimate_ml(problem, information=information)
+        if method == "gmm":
+            estimate = estimate_gmm(problem)
+        else:
+            estimate = estimate_ml(problem, information=information, logdet=logdet)
         if not estimate.optimization.converged:
             _warn_of_bound(estimate)
         notes = [str(item.message) for item in caught]

@@ -11,6 +11,7 @@ import pandas as pd
 
 from spatial_de.effects.multipliers import Multipliers, multipliers
 from spatial_de.errors import ConvergenceError, EstimationWarning, OptionError
+from spatial_de.logdet import LogDeterminant, log_determinant
 from spatial_de.wording import check_option, check_whole
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ def compute_effects(
     seed: int = 0,
     level: float = 0.95,
     covariance: str = "classical",
+    logdet: LogDeterminant | None = None,
 ) -> Effects:
     """Average direct, indirect and total effects.
 
@@ -144,6 +146,8 @@ def compute_effects(
         Confidence level.
     covariance
         Name of the covariance, for the record.
+    logdet
+        The log-determinant of the fit, whose derivatives give the traces.
 
     References
     ----------
@@ -156,7 +160,7 @@ def compute_effects(
         raise ConvergenceError(
             "The estimate has no covariance (rho is at its bound), so that effects have none either."
         )
-    at_estimate = multipliers(w, np.array([coefficients.rho]))
+    at_estimate = multipliers(w, np.array([coefficients.rho]), logdet=logdet)
     estimate = _effects(coefficients.beta[None, :], coefficients.theta[None, :], at_estimate)[0]
     if inference == "delta":
         std_error = _delta_errors(coefficients, at_estimate)
@@ -165,7 +169,7 @@ def compute_effects(
         used = rejected = None
         notes: tuple[str, ...] = ()
     else:
-        sample, rejected = _simulate(coefficients, w, draws=draws, seed=seed)
+        sample, rejected = _simulate(coefficients, w, logdet, draws=draws, seed=seed)
         used = len(sample)
         std_error = sample.std(axis=0, ddof=1)
         low, high = np.quantile(sample, [(1 - level) / 2, (1 + level) / 2], axis=0)
@@ -222,7 +226,9 @@ def _delta_errors(c: Coefficients, m: Multipliers) -> NDArray[np.float64]:
     return out
 
 
-def _simulate(c: Coefficients, w: SpatialWeights | None, *, draws: int, seed: int) -> tuple[NDArray[np.float64], int]:
+def _simulate(
+    c: Coefficients, w: SpatialWeights | None, logdet: LogDeterminant | None, *, draws: int, seed: int
+) -> tuple[NDArray[np.float64], int]:
     """Effects of random coefficients, shape (draws kept, m, 3), and the number of draws left out."""
     check_whole(draws, "draws", least=2)
     check_whole(seed, "seed", least=0)
@@ -237,9 +243,7 @@ def _simulate(c: Coefficients, w: SpatialWeights | None, *, draws: int, seed: in
     rho = sample[:, -1]
     inside = np.ones(draws, dtype=bool)
     if c.cov[-1, -1] > 0.0 and w is not None:
-        from spatial_de.logdet import log_determinant
-
-        low, high = log_determinant(w).bounds
+        low, high = (logdet or log_determinant(w)).bounds
         inside = (low < rho) & (rho < high)
     else:
         rho = np.full(draws, c.rho)
@@ -252,7 +256,7 @@ def _simulate(c: Coefficients, w: SpatialWeights | None, *, draws: int, seed: in
             stacklevel=4,
         )
     kept = sample[inside]
-    return _effects(kept[:, :size], kept[:, size : 2 * size], multipliers(w, rho[inside])), rejected
+    return _effects(kept[:, :size], kept[:, size : 2 * size], multipliers(w, rho[inside], logdet=logdet)), rejected
 
 
 def critical_value(level: float, df: int | None) -> float:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spatial_de.logdet import log_determinant
+from spatial_de.logdet import LogDeterminant, log_determinant
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,7 +43,9 @@ class Multipliers:
     d_total_theta: NDArray[np.float64]
 
 
-def multipliers(w: SpatialWeights | None, rho: NDArray[np.float64]) -> Multipliers:
+def multipliers(
+    w: SpatialWeights | None, rho: NDArray[np.float64], *, logdet: LogDeterminant | None = None
+) -> Multipliers:
     """Multipliers of direct and total effects for any W, islands included.
 
     From ``S = I + rho S W``: the multipliers of beta are one plus rho times those of theta. The traces come from
@@ -56,6 +58,8 @@ def multipliers(w: SpatialWeights | None, rho: NDArray[np.float64]) -> Multiplie
         Weights, or None for a model without spatial terms.
     rho
         Values of the spatial parameter, shape (r,); all zero for models without a spatial lag.
+    logdet
+        The log-determinant whose derivatives give the traces; by default the one of `log_determinant`.
 
     References
     ----------
@@ -65,7 +69,7 @@ def multipliers(w: SpatialWeights | None, rho: NDArray[np.float64]) -> Multiplie
         nothing = np.zeros_like(rho)
         trace = d_trace = total = d_total = nothing
     else:
-        trace, d_trace = _trace(w, rho)
+        trace, d_trace = _trace(w, rho, logdet)
         total, d_total = _total(w, rho)
     return Multipliers(
         direct_beta=1.0 + rho * trace,
@@ -79,12 +83,14 @@ def multipliers(w: SpatialWeights | None, rho: NDArray[np.float64]) -> Multiplie
     )
 
 
-def _trace(w: SpatialWeights, rho: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _trace(
+    w: SpatialWeights, rho: NDArray[np.float64], logdet: LogDeterminant | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """``tr(S W) / n`` and its derivative."""
     if not rho.any():
         square = (w.sparse * w.sparse.T).sum() / w.n  # tr(W W); tr(W) is zero
         return np.zeros_like(rho), np.full_like(rho, square)
-    logdet = log_determinant(w)
+    logdet = logdet or log_determinant(w)
     return -logdet.first(rho) / w.n, -logdet.second(rho) / w.n
 
 

@@ -26,21 +26,26 @@ class Backend:
         For the result, e.g. ``"sparse Cholesky (CHOLMOD)"``.
     symmetric
         Whether it needs a symmetric matrix.
-    available
-        Whether the library is installed.
+    needs
+        The module it comes from.
     values
         ``values(matrix, rho)``: ln|I - rho W| at each rho, shape of rho.
     """
 
     name: str
     symmetric: bool
-    available: Callable[[], bool]
+    needs: str
     values: Callable[[csr_array, NDArray[np.float64]], NDArray[np.float64]]
+
+    @property
+    def available(self) -> bool:
+        """Whether the module is installed."""
+        return find_spec(self.needs) is not None
 
 
 def backend(*, symmetric: bool) -> Backend:
     """The first backend of the registry that is installed and fits."""
-    return next(one for one in BACKENDS if one.available() and (symmetric or not one.symmetric))
+    return next(one for one in BACKENDS if one.available and (symmetric or not one.symmetric))
 
 
 def _cholmod(matrix: csr_array, rho: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -97,7 +102,7 @@ def _outside(rho: float) -> IdentificationError:
 
 
 BACKENDS: tuple[Backend, ...] = (
-    Backend("sparse Cholesky (CHOLMOD)", symmetric=True, available=lambda: find_spec("cvxopt") is not None, values=_cholmod),
-    Backend("sparse LU, symmetric mode (SuperLU)", symmetric=True, available=lambda: True, values=_superlu_symmetric),
-    Backend("sparse LU (SuperLU)", symmetric=False, available=lambda: True, values=_superlu),
+    Backend("sparse Cholesky (CHOLMOD)", symmetric=True, needs="cvxopt", values=_cholmod),
+    Backend("sparse LU, symmetric mode (SuperLU)", symmetric=True, needs="scipy", values=_superlu_symmetric),
+    Backend("sparse LU (SuperLU)", symmetric=False, needs="scipy", values=_superlu),
 )

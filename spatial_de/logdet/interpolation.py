@@ -86,7 +86,7 @@ class Window:
         ends = self.chart.to_s(np.array([rho.min(), rho.max()]))
         return bool(self.low <= ends[0] and ends[1] <= self.high)
 
-    def derivatives(self, rho: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+    def derivatives(self, rho: NDArray[np.float64]) -> tuple[NDArray[np.floating], ...]:
         """Value, first and second derivative with respect to rho, each of the shape of rho."""
         u = (rho - self.chart.centre) / self.chart.half
         scale = 2.0 / (self.high - self.low)
@@ -136,9 +136,7 @@ def interpolate(
     return Window(chart, low, high, coefficients, float(bounds[chosen]))
 
 
-def errors_per_unit(
-    chart: Chart, middle: float, half: float, *, nodes: NDArray[np.int_]
-) -> NDArray[np.float64]:
+def errors_per_unit(chart: Chart, middle: float, half: float, *, nodes: NDArray[np.int_]) -> NDArray[np.float64]:
     """Bounds of the error of one eigenvalue's ``ln(1 - rho omega)``, whatever the eigenvalue, shape of `nodes`.
 
     ``4 M r^(1-m) / (r - 1)`` with m nodes for a function bounded by M on the ellipse with parameter r around the
@@ -157,7 +155,7 @@ def errors_per_unit(
     return out
 
 
-def _largest(chart: Chart, s: NDArray[np.complex128]) -> NDArray[np.float64]:
+def _largest(chart: Chart, s: NDArray[np.inexact]) -> NDArray[np.float64]:
     """Largest ``|ln(1 - rho omega)|`` on each curve (row) over all eigenvalues that the interval allows.
 
     Real eigenvalues: ``1 - rho omega`` runs over the segment between ``1 - rho / low`` and ``1 - rho / high``.

@@ -112,7 +112,7 @@ class SparseLogDeterminant:
             ends = chart.to_rho(chart.to_s(np.array([at.min(), at.max()])) + np.array([-_REACH, _REACH]))
             self.prepare(float(ends[0]), float(ends[1]))
             window = self._windows[-1]
-        return window.derivatives(at)[order]
+        return np.asarray(window.derivatives(at)[order], dtype=np.float64)
 
     def sketch(self) -> StochasticLogDeterminant:
         """A cheap approximation over the whole interval, to find where to look."""

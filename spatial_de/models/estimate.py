@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from spatial_de.errors import ConvergenceError, EstimationWarning, IdentificationError
-from spatial_de.logdet import log_determinant
+from spatial_de.logdet import LogDeterminant, Method, log_determinant
 from spatial_de.models.bias import correct
 from spatial_de.models.information import expected_information
 from spatial_de.models.likelihood import Compressed, Likelihood, LogJacobian, Point, partition
@@ -19,7 +19,6 @@ from spatial_de.models.reparametrise import refine, to_original
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from spatial_de.logdet import LogDeterminant
     from spatial_de.models.problem import Problem
 
 Information = Literal["observed", "expected"]
@@ -54,6 +53,8 @@ class Estimate:
         Log-likelihood in the user's units.
     optimization
         How it was found.
+    logdet
+        The log-determinant used; None for models without one.
     """
 
     problem: Problem
@@ -69,9 +70,10 @@ class Estimate:
     e: NDArray[np.float64]
     loglik: float
     optimization: Optimization
+    logdet: LogDeterminant | None = None
 
 
-def estimate_ml(problem: Problem, *, information: Information = "observed") -> Estimate:
+def estimate_ml(problem: Problem, *, information: Information = "observed", logdet: Method = "auto") -> Estimate:
     """Maximum likelihood estimate.
 
     Parameters
@@ -81,6 +83,9 @@ def estimate_ml(problem: Problem, *, information: Information = "observed") -> E
     information
         ``"observed"``: minus the Hessian at the maximum. ``"expected"``: its expectation under the model.
 
+    logdet
+        How the log-determinant is computed, see `logdet.log_determinant`.
+
     Raises
     ------
     ConvergenceError
@@ -89,7 +94,7 @@ def estimate_ml(problem: Problem, *, information: Information = "observed") -> E
         The model fits exactly, so that no variance is left. Linear models warn only: their coefficients are
         determined.
     """
-    likelihood = make_likelihood(problem)
+    likelihood = make_likelihood(problem, logdet=logdet)
     point, record = _maximum(likelihood, problem)
     point = refine(problem, point)
     if record.converged:
@@ -100,7 +105,9 @@ def estimate_ml(problem: Problem, *, information: Information = "observed") -> E
         scaled_bread = np.full((size, size), np.nan)
     if problem.bias == "correction" or (problem.n_time_dummies and problem.bias != "none"):
         point = correct(problem, likelihood, point)
-    return _finish(problem, point, scaled_bread=scaled_bread, record=record)
+    jacobian = likelihood.lag or likelihood.error
+    estimate = _finish(problem, point, scaled_bread=scaled_bread, record=record)
+    return replace(estimate, logdet=None if jacobian is None else jacobian.logdet)
 
 
 def _check_fit(point: Point, *, linear: bool) -> Point:
@@ -117,13 +124,12 @@ def _check_fit(point: Point, *, linear: bool) -> Point:
     return point
 
 
-def make_likelihood(problem: Problem) -> Likelihood:
+def make_likelihood(problem: Problem, *, logdet: Method = "auto") -> Likelihood:
     """The likelihood of a problem."""
     spec = problem.spec
     jacobian = None
     if (spec.lag_y or spec.lag_error) and problem.weights is not None:
-        logdet = log_determinant(problem.weights)
-        jacobian = LogJacobian(logdet, problem.periods, problem.drop_unit_root)
+        jacobian = LogJacobian(log_determinant(problem.weights, logdet), problem.periods, problem.drop_unit_root)
     return Likelihood(
         data=Compressed.of(problem),
         n=problem.n,
@@ -136,15 +142,17 @@ def _maximum(likelihood: Likelihood, problem: Problem) -> tuple[Point, Optimizat
     jacobian = likelihood.lag or likelihood.error
     if jacobian is None:
         return _check_fit(likelihood.at(0.0, 0.0), linear=True), CLOSED_FORM
-    _check_fit(likelihood.at(0.0, 0.0), linear=False)
     logdet = jacobian.logdet
     cheap = logdet.sketch()
-    return maximise(
+    rough = likelihood if cheap is logdet else _with(likelihood, cheap)
+    _check_fit(rough.at(0.0, 0.0), linear=False)
+    point, record = maximise(
         _objective(likelihood, lag=problem.spec.lag_y),
         logdet.bounds,
-        sketch=None if cheap is logdet else _objective(_with(likelihood, cheap), lag=problem.spec.lag_y),
+        sketch=None if rough is likelihood else _objective(rough, lag=problem.spec.lag_y),
         prepare=logdet.prepare,
     )
+    return point, replace(record, logdet=logdet.method, logdet_error=logdet.error_bound)
 
 
 def _objective(likelihood: Likelihood, *, lag: bool) -> Objective:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _GRID = 24  # starting points over the admissible interval, denser towards its ends
 _MARGIN = 1e-9  # relative distance from the ends of the interval at which an estimate counts as being at a bound
 _MAX_STEPS = 100
+_LAST_STEP = 1e-7  # standard errors
 _SKETCH_ERROR = 10.0  # log-likelihood that a sketch may be wrong by, between two maxima
 _WINDOW = 10.0  # standard errors around a sketch's maximum in which the objective is prepared
 
@@ -42,6 +43,8 @@ class Optimization:
         Admissible open interval.
     local_maxima
         Values of the parameter at every maximum the grid brackets, best first.
+    logdet, logdet_error
+        How ln|I - rho W| was computed, and what it may be off by beyond rounding.
     """
 
     parameter: str
@@ -52,6 +55,8 @@ class Optimization:
     gradient: float
     bounds: tuple[float, float] | None
     local_maxima: tuple[float, ...] = ()
+    logdet: str = "none"
+    logdet_error: float = 0.0
 
     @property
     def converged(self) -> bool:
@@ -186,12 +191,14 @@ def _climb(
         else:
             high = x
         step = -slope / bend if bend < 0 else np.inf
-        target = x + step if low < x + step < high else 0.5 * (low + high)
+        # Newton's error is squared by each step: after one this small nothing but rounding is left
+        last = abs(step) * np.sqrt(abs(bend)) < _LAST_STEP
+        target = x + step if last or low < x + step < high else 0.5 * (low + high)
         moved = abs(target - x)
         x = target
         p = objective.at(x)
         path.append(x)
-        if moved <= 4e-16 * max(abs(x), 1e-3) + 1e-15 * width:
+        if last or moved <= 1e-15 * width:
             break
         if min(x - bounds[0], bounds[1] - x) < _MARGIN * width:
             return p, tuple(path), "at bound", x

@@ -290,6 +290,7 @@ class Results:
             seed=seed,
             level=level,
             covariance=self.cov_type,
+            logdet=self.estimate.logdet,
         )
 
     def _coefficients(self) -> Coefficients:

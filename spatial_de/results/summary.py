@@ -99,7 +99,7 @@ def _footer(fit: Results) -> str:
         low, high = record.bounds
         parts += [
             f"{fit.information} information",
-            f"{record.parameter} in ({low:.3f}, {high:.3f}), {record.status}, log-determinant by eigenvalues",
+            f"{record.parameter} in ({low:.3f}, {high:.3f}), {record.status}, log-determinant by {record.logdet}",
         ]
     return "; ".join(parts) + "."
 

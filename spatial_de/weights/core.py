@@ -24,6 +24,7 @@ from spatial_de.wording import check_option, did_you_mean, name_some, plural
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from scipy.sparse import csr_array
 
 IslandTreatment = Literal["error", "nearest", "keep"]
 _PandasT = TypeVar("_PandasT", pd.Series, pd.DataFrame)
@@ -175,7 +176,7 @@ class SpatialWeights:
         return bool(gap.nnz == 0 or gap.max() <= 1e-12 * abs(self._raw).max())
 
     @cached_property
-    def symmetric_form(self) -> sparse.csr_array | None:
+    def symmetric_form(self) -> csr_array | None:
         """Symmetric matrix with the eigenvalues of the weights, or None (see `weights.similarity`)."""
         return symmetric_form(self._sparse)
 

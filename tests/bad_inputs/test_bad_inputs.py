@@ -291,10 +291,10 @@ REFUSED = {
             pd.DataFrame(RNG.standard_normal((7000, 2)), columns=["x", "y"], index=[f"r{i}" for i in range(7000)]),
             _long_ring(7000),
             model="sar",
+            logdet="eigenvalues",
         ),
         e.CapacityError,
-        "Eigenvalues of 7,000 x 7,000 weights would need about 1.2 GB; the limit is 6,000 units. Models without a spatial "
-        "lag or error (ols, slx) have no such limit.",
+        "Eigenvalues of 7,000 x 7,000 weights would need about 1.2 GB; the limit is 6,000 units. Use logdet='sparse'.",
     ),
     "A misspelt model": (
         lambda: sde.fit("y ~ x", panel(), W, model="sdn"),
