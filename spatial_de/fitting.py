@@ -38,7 +38,7 @@ TIME_DUMMIES = (
     "W is not row-stochastic, so that time effects cannot be eliminated by transformation: they were estimated, and "
     "the bias corrected analytically (Lee and Yu 2010)."
 )
-Model = Literal["ols", "slx", "sar", "sem", "sdm", "sdem"]
+Model = Literal["ols", "slx", "sar", "sem", "sac", "sdm", "sdem", "gns"]
 
 
 def fit(
@@ -67,11 +67,11 @@ def fit(
     w
         Spatial weights; needed by all models but ``"ols"``. Data and weights meet by unit label.
     model
-        ``"ols"``, ``"slx"``, ``"sar"``, ``"sem"``, ``"sdm"``, ``"sdem"``.
+        ``"ols"``, ``"slx"``, ``"sar"``, ``"sem"``, ``"sac"``, ``"sdm"``, ``"sdem"``, ``"gns"``.
     fixed
         ``"two-way"`` (default for panels), ``"individual"``, ``"time"``, ``"none"`` (default for cross-sections).
     durbin
-        Regressors that enter spatially lagged in slx, sdm and sdem; by default all but categorical ones.
+        Regressors that enter spatially lagged in slx, sdm, sdem and gns; by default all but categorical ones.
     bias
         Treatment of fixed effects. ``"lee-yu"`` (default): they are eliminated by an orthonormal transformation;
         where W is not row-stochastic, time effects are estimated and the bias corrected analytically.
@@ -218,7 +218,7 @@ def _durbin(durbin: Sequence[str] | None, design: Design, spec: ModelSpec) -> tu
     if isinstance(durbin, str):
         raise OptionError(f"durbin={durbin!r} must be a list of names: durbin=[{durbin!r}].")
     if not spec.lag_x:
-        raise OptionError(f"durbin= belongs to slx, sdm and sdem; model={spec.name!r} lags no regressors.")
+        raise OptionError(f"durbin= belongs to slx, sdm, sdem and gns; model={spec.name!r} lags no regressors.")
     for name in durbin:
         if name not in design.x_names:
             raise OptionError(

@@ -14,6 +14,7 @@ from spatial_de.models.bias import correct
 from spatial_de.models.information import expected_information
 from spatial_de.models.likelihood import Compressed, Likelihood, LogJacobian, Point, partition
 from spatial_de.models.optimise import CLOSED_FORM, Objective, Optimization, maximise
+from spatial_de.models.surface import Surface, maximise_surface
 from spatial_de.models.reparametrise import refine, to_original
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Estimate:
     optimization
         How it was found.
     logdet
-        The log-determinant used; None for models without one.
+        The log-determinant of the spatial lag; None for models without one.
     """
 
     problem: Problem
@@ -105,9 +106,8 @@ def estimate_ml(problem: Problem, *, information: Information = "observed", logd
         scaled_bread = np.full((size, size), np.nan)
     if problem.bias == "correction" or (problem.n_time_dummies and problem.bias != "none"):
         point = correct(problem, likelihood, point)
-    jacobian = likelihood.lag or likelihood.error
     estimate = _finish(problem, point, scaled_bread=scaled_bread, record=record)
-    return replace(estimate, logdet=None if jacobian is None else jacobian.logdet)
+    return replace(estimate, logdet=None if likelihood.lag is None else likelihood.lag.logdet)
 
 
 def _check_fit(point: Point, *, linear: bool) -> Point:
@@ -139,17 +139,20 @@ def make_likelihood(problem: Problem, *, logdet: Method = "auto") -> Likelihood:
 
 
 def _maximum(likelihood: Likelihood, problem: Problem) -> tuple[Point, Optimization]:
+    spec = problem.spec
+    if spec.lag_y and spec.lag_error:
+        return _maximum_of_two(likelihood)
     jacobian = likelihood.lag or likelihood.error
     if jacobian is None:
         return _check_fit(likelihood.at(0.0, 0.0), linear=True), CLOSED_FORM
     logdet = jacobian.logdet
     cheap = logdet.sketch()
-    rough = likelihood if cheap is logdet else _with(likelihood, cheap)
+    rough = likelihood if cheap is logdet else _sketched(likelihood)
     _check_fit(rough.at(0.0, 0.0), linear=False)
     point, record = maximise(
-        _objective(likelihood, lag=problem.spec.lag_y),
+        _objective(likelihood, lag=spec.lag_y),
         logdet.bounds,
-        sketch=None if rough is likelihood else _objective(rough, lag=problem.spec.lag_y),
+        sketch=None if rough is likelihood else _objective(rough, lag=spec.lag_y),
         prepare=logdet.prepare,
     )
     return point, replace(record, logdet=logdet.method, logdet_error=logdet.error_bound)
@@ -167,11 +170,36 @@ def _objective(likelihood: Likelihood, *, lag: bool) -> Objective:
     )
 
 
-def _with(likelihood: Likelihood, logdet: LogDeterminant) -> Likelihood:
-    """The same likelihood with another log-determinant."""
+def _maximum_of_two(likelihood: Likelihood) -> tuple[Point, Optimization]:
+    if likelihood.lag is None or likelihood.error is None:
+        raise ValueError("a likelihood without rho or without lambda is maximised in one parameter")
+    logdets = (likelihood.lag.logdet, likelihood.error.logdet)
+    exact = all(logdet.sketch() is logdet for logdet in logdets)
+    rough = likelihood if exact else _sketched(likelihood)
+    _check_fit(rough.at(0.0, 0.0), linear=False)
+    point, record = maximise_surface(
+        _surface(likelihood),
+        (logdets[0].bounds, logdets[1].bounds),
+        sketch=None if exact else _surface(rough),
+        prepare=[logdet.prepare for logdet in logdets],
+    )
+    method = " and ".join(dict.fromkeys(logdet.method for logdet in logdets))
+    return point, replace(record, logdet=method, logdet_error=max(logdet.error_bound for logdet in logdets))
+
+
+def _surface(likelihood: Likelihood) -> Surface:
+    return Surface(
+        at=lambda rho, lam: _check_fit(likelihood.at(rho, lam), linear=False),
+        gradient=likelihood.gradient,
+        hessian=likelihood.curvature,
+    )
+
+
+def _sketched(likelihood: Likelihood) -> Likelihood:
+    """The same likelihood with log-determinants that are cheap and rough."""
 
     def changed(jacobian: LogJacobian | None) -> LogJacobian | None:
-        return None if jacobian is None else replace(jacobian, logdet=logdet)
+        return None if jacobian is None else replace(jacobian, logdet=jacobian.logdet.sketch())
 
     return replace(likelihood, lag=changed(likelihood.lag), error=changed(likelihood.error))
 

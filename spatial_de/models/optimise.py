@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from spatial_de.models.likelihood import Point
 
 _GRID = 24  # starting points over the admissible interval, denser towards its ends
-_MARGIN = 1e-9  # relative distance from the ends of the interval at which an estimate counts as being at a bound
+MARGIN = 1e-9  # relative distance from the ends of the interval at which an estimate counts as being at a bound
 _MAX_STEPS = 100
-_LAST_STEP = 1e-7  # standard errors
-_SKETCH_ERROR = 10.0  # log-likelihood that a sketch may be wrong by, between two maxima
-_WINDOW = 10.0  # standard errors around a sketch's maximum in which the objective is prepared
+LAST_STEP = 1e-7  # standard errors
+SKETCH_ERROR = 10.0  # log-likelihood that a sketch may be wrong by, between two maxima
+WINDOW = 10.0  # standard errors around a sketch's maximum in which the objective is prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,33 +28,33 @@ class Optimization:
     Attributes
     ----------
     parameter
-        ``"rho"``, ``"lambda"`` or ``"none"`` for models with a closed form.
+        ``"rho"``, ``"lambda"``, ``"rho and lambda"``, or ``"none"`` for models with a closed form.
     start
         Best point of the starting grid.
     path
-        Values visited by the safeguarded Newton iteration.
+        Values visited by the safeguarded Newton iteration; pairs for two parameters.
     evaluations
         Evaluations of the log-likelihood in all.
     status
         ``"converged"``, ``"at bound"`` or ``"closed form"``.
     gradient
-        Derivative at the end, times the standard error: how many standard errors a further step would be.
+        How many standard errors a further step would be.
     bounds
-        Admissible open interval.
+        Admissible open interval, or one for each of two parameters.
     local_maxima
-        Values of the parameter at every maximum the grid brackets, best first.
+        Every maximum found, best first: values of the parameter, or (rho, lambda, log-likelihood).
     logdet, logdet_error
         How ln|I - rho W| was computed, and what it may be off by beyond rounding.
     """
 
     parameter: str
-    start: float | None
-    path: tuple[float, ...]
+    start: float | tuple[float, float] | None
+    path: tuple[Any, ...]
     evaluations: int
     status: str
     gradient: float
-    bounds: tuple[float, float] | None
-    local_maxima: tuple[float, ...] = ()
+    bounds: tuple[Any, Any] | None
+    local_maxima: tuple[Any, ...] = ()
     logdet: str = "none"
     logdet_error: float = 0.0
 
@@ -158,7 +158,7 @@ def _basins(objective: Objective, bounds: tuple[float, float]) -> tuple[list[_En
 
 def _rivals(ends: list[_End]) -> list[_End]:
     """The best maximum of a sketch and those that its error may have put behind it."""
-    return [end for end in ends if end[0].loglik > ends[0][0].loglik - _SKETCH_ERROR]
+    return [end for end in ends if end[0].loglik > ends[0][0].loglik - SKETCH_ERROR]
 
 
 def _polish(
@@ -172,7 +172,7 @@ def _polish(
     """From a maximum of the sketch to that of the objective, prepared ten standard errors around it."""
     rough, _, _, x = end
     bend = sketch.curvature(rough)
-    reach = _WINDOW / np.sqrt(-bend) if bend < 0 else 0.05 * (bounds[1] - bounds[0])
+    reach = WINDOW / np.sqrt(-bend) if bend < 0 else 0.05 * (bounds[1] - bounds[0])
     prepare(x - reach, x + reach)
     return _climb(objective, objective.at(x), x, bracket=bounds, bounds=bounds)
 
@@ -192,7 +192,7 @@ def _climb(
             high = x
         step = -slope / bend if bend < 0 else np.inf
         # Newton's error is squared by each step: after one this small nothing but rounding is left
-        last = abs(step) * np.sqrt(abs(bend)) < _LAST_STEP
+        last = abs(step) * np.sqrt(abs(bend)) < LAST_STEP
         target = x + step if last or low < x + step < high else 0.5 * (low + high)
         moved = abs(target - x)
         x = target
@@ -200,6 +200,6 @@ def _climb(
         path.append(x)
         if last or moved <= 1e-15 * width:
             break
-        if min(x - bounds[0], bounds[1] - x) < _MARGIN * width:
+        if min(x - bounds[0], bounds[1] - x) < MARGIN * width:
             return p, tuple(path), "at bound", x
     return p, tuple(path), "converged", x

@@ -34,7 +34,9 @@ MODELS: dict[str, ModelSpec] = {
         ModelSpec("slx", "Spatially lagged regressors (SLX)", lag_y=False, lag_x=True, lag_error=False),
         ModelSpec("sar", "Spatial autoregressive model (SAR)", lag_y=True, lag_x=False, lag_error=False),
         ModelSpec("sem", "Spatial error model (SEM)", lag_y=False, lag_x=False, lag_error=True),
+        ModelSpec("sac", "Spatial lag and error model (SAC)", lag_y=True, lag_x=False, lag_error=True),
         ModelSpec("sdm", "Spatial Durbin model (SDM)", lag_y=True, lag_x=True, lag_error=False),
         ModelSpec("sdem", "Spatial Durbin error model (SDEM)", lag_y=False, lag_x=True, lag_error=True),
+        ModelSpec("gns", "General nesting spatial model (GNS)", lag_y=True, lag_x=True, lag_error=True),
     )
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -96,12 +96,19 @@ def _footer(fit: Results) -> str:
     if fit.method == "gmm":
         parts.append("spatial two-stage least squares (spreg)")
     elif record.bounds is not None:
-        low, high = record.bounds
         parts += [
             f"{fit.information} information",
-            f"{record.parameter} in ({low:.3f}, {high:.3f}), {record.status}, log-determinant by {record.logdet}",
+            f"{record.parameter} in {_intervals(record.bounds)}, {record.status}, log-determinant by {record.logdet}",
         ]
+        if len(record.local_maxima) > 1:
+            parts.append(f"the highest of {len(record.local_maxima)} maxima")
     return "; ".join(parts) + "."
+
+
+def _intervals(bounds: tuple[Any, Any]) -> str:
+    """``"(-1.5, 1)"``, or two of them."""
+    pairs = bounds if isinstance(bounds[0], tuple) else (bounds,)
+    return " x ".join(f"({low:.3f}, {high:.3f})" for low, high in pairs)
 
 
 def _number(value: float) -> str:
