@@ -290,9 +290,13 @@ def _warn_of_endogenous_weights(design: Design, w: SpatialWeights | None) -> Non
 
 def _warn_of_bound(estimate: Any) -> None:
     record = estimate.optimization
-    low, high = record.bounds
+    pairs = record.bounds if isinstance(record.bounds[0], tuple) else (record.bounds,)
+    values = (estimate.rho, estimate.lam) if len(pairs) == 2 else (estimate.rho or estimate.lam,)
+    # of two parameters the one that is at its bound is meant
+    at = min(range(len(pairs)), key=lambda i: min(values[i] - pairs[i][0], pairs[i][1] - values[i]))
+    name = record.parameter.split(" and ")[at]
     warnings.warn(
-        f"{record.parameter} is at the bound of its admissible interval ({low:.4f}, {high:.4f}): this is not an "
+        f"{name} is at the bound of its admissible interval ({pairs[at][0]:.4f}, {pairs[at][1]:.4f}): this is not an "
         "interior maximum, there are no standard errors, and effects are not defined. Often a sign of a missing "
         "trend, of missing time effects, or of weights with very many links.",
         EstimationWarning,

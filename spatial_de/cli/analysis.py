@@ -110,7 +110,10 @@ def draw_map(variable: str, output: str, **given: Any) -> None:
 @click.argument("formula")
 @options()
 @click.option(
-    "--model", default="sdm", show_default=True, type=click.Choice(["ols", "slx", "sar", "sem", "sdm", "sdem"])
+    "--model",
+    default="sdm",
+    show_default=True,
+    type=click.Choice(["ols", "slx", "sar", "sem", "sac", "sdm", "sdem", "gns"]),
 )
 @click.option("--fixed", type=click.Choice(["two-way", "individual", "time", "none"]), help="Default: two-way.")
 @click.option("--bias", type=click.Choice(["lee-yu", "none", "correction"]), help="Default: lee-yu.")

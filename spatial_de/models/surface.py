@@ -131,7 +131,9 @@ def _climb(surface: Surface, p: Point, bounds: tuple[Pair, Pair]) -> _Summit:
     return _Summit(p, tuple(path), converged=False)
 
 
-def _uphill(gradient: NDArray[np.float64], hessian: NDArray[np.float64], bounds: tuple[Pair, Pair]) -> NDArray[np.float64]:
+def _uphill(
+    gradient: NDArray[np.float64], hessian: NDArray[np.float64], bounds: tuple[Pair, Pair]
+) -> NDArray[np.float64]:
     """Newton's step with the curvature along each axis of the Hessian made negative."""
     size = np.array([high - low for low, high in bounds])
     bend, axes = np.linalg.eigh(hessian * np.outer(size, size))

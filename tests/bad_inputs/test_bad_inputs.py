@@ -299,7 +299,7 @@ REFUSED = {
     "A misspelt model": (
         lambda: sde.fit("y ~ x", panel(), W, model="sdn"),
         e.OptionError,
-        "model='sdn' is not available: use one of 'ols', 'slx', 'sar', 'sem', 'sdm', 'sdem'. Did you mean 'sdm'?",
+        "model='sdn' is not available: use one of 'ols', 'slx', 'sar', 'sem', 'sac', 'sdm', 'sdem', 'gns'. Did you mean 'sdm'?",
     ),
     "B misspelt effects": (
         lambda: sde.fit("y ~ x", panel(), W, fixed="twoway"),

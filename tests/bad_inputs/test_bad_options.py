@@ -205,7 +205,7 @@ REFUSED = {
     "Aa a model in capitals": (
         lambda: fit(model="SDM"),
         e.OptionError,
-        "model='SDM' is not available: use one of 'ols', 'slx', 'sar', 'sem', 'sdm', 'sdem'. Did you mean 'sdm'?",
+        "model='SDM' is not available: use one of 'ols', 'slx', 'sar', 'sem', 'sac', 'sdm', 'sdem', 'gns'. Did you mean 'sdm'?",
     ),
     "Ca no formula": (
         lambda: fit(["y", "x"]),

@@ -62,18 +62,16 @@ def test_the_maximum_is_one(model, kind, fixed, bias, sample):
     if not fit.converged:
         pytest.fail("choose another seed: the maximum of this sample is at the bound")
     likelihood = make_likelihood(fit.estimate.problem)
-    lag = MODELS[model].lag_y
-
-    def at(x):
-        return likelihood.at(x, 0.0) if lag else likelihood.at(0.0, x)
-
-    low, high = fit.optimization.bounds
-    best = at(fit.optimization.path[-1])
-    assert abs(fit.optimization.gradient) < 1e-6
-    assert likelihood.curvature(best)[0, 0] < 0
-    grid = np.linspace(low, high, 2002)[1:-1]
-    assert max(at(x).loglik for x in grid) <= best.loglik + 1e-9
-    assert low < fit.optimization.path[-1] < high
+    spec, record = MODELS[model], fit.optimization
+    both, end = spec.lag_y and spec.lag_error, record.path[-1]  # the maximum itself, before any bias correction
+    best = likelihood.at(*(end if both else (end, 0.0) if spec.lag_y else (0.0, end)))
+    assert abs(record.gradient) < 1e-6
+    assert np.linalg.eigvalsh(likelihood.curvature(best)).max() < 0
+    pairs = record.bounds if both else (record.bounds, (0.0, 0.0)) if spec.lag_y else ((0.0, 0.0), record.bounds)
+    axes = [np.linspace(*ends, 42 if both else 2002)[1:-1] if ends[1] else [0.0] for ends in pairs]
+    assert max(likelihood.at(x, y).loglik for x in axes[0] for y in axes[1]) <= best.loglik + 1e-9
+    inside = [low < x < high for x, (low, high) in zip((best.rho, best.lam), pairs, strict=True) if high]
+    assert all(inside)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -150,7 +148,7 @@ def test_disconnected_components_add_up(model, sample):
     apart = [s.fit(model=model, fixed="none") for s in (one, two)]
     assert joint.loglik <= sum(f.loglik for f in apart) + 1e-9
     # the determinant is a product over blocks
-    x = joint.optimization.path[-1]
+    x = np.ravel(joint.optimization.path[-1])[0]
     own = [np.log(np.linalg.det(np.eye(9) - x * s.W)) for s in (one, two)]
     likelihood = make_likelihood(joint.estimate.problem)
     value = (likelihood.lag or likelihood.error).logdet.value(x)

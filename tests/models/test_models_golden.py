@@ -99,11 +99,12 @@ class TestColumbus:
         fit = self.fit(case, columbus)
         terms = list(case["estimate"])
         assert set(fit.params.index) == {*terms, "sigma2"}
-        close(fit.params[terms], list(case["estimate"].values()))
-        close(fit.std_errors[terms], list(case["std_error"].values()))
+        reach = case.get("tolerance", TOLERANCE)  # two spatial parameters: their optimiser stops early on a flat ridge
+        close(fit.params[terms], list(case["estimate"].values()), reach)
+        close(fit.std_errors[terms], list(case["std_error"].values()), reach)
         close(fit.loglik, case["loglik"])
         if "sigma2" in case:
-            close(fit.sigma2, case["sigma2"])
+            close(fit.sigma2, case["sigma2"], reach)
 
     @cases(COLUMBUS, "cov")
     def test_covariance(self, case, columbus):
@@ -116,7 +117,7 @@ class TestColumbus:
     def test_effects(self, case, columbus):
         table = self.fit(case, columbus).effects("delta").table
         for term, values in case["effects"].items():
-            close(table.loc[term, "estimate"], values)
+            close(table.loc[term, "estimate"], values, case.get("tolerance", TOLERANCE))
         for term, values in case.get("effects_se", {}).items():
             close(table.loc[term, "std_error"], values)
 
