@@ -14,8 +14,8 @@ from spatial_de.models.bias import correct
 from spatial_de.models.information import expected_information
 from spatial_de.models.likelihood import Compressed, Likelihood, LogJacobian, Point, partition
 from spatial_de.models.optimise import CLOSED_FORM, Objective, Optimization, maximise
-from spatial_de.models.surface import Surface, maximise_surface
 from spatial_de.models.reparametrise import refine, to_original
+from spatial_de.models.surface import Surface, maximise_surface
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
