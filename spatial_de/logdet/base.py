@@ -57,6 +57,10 @@ class LogDeterminant(Protocol):
         """Say that values between two rho will be asked for."""
         ...
 
+    def without_unit_root(self) -> LogDeterminant:
+        """``ln|I - rho W| - ln(1 - rho)`` of weights whose rows add up to one, exact also where rho is almost one."""
+        ...
+
     def sketch(self) -> LogDeterminant:
         """Something cheap over the whole interval that shows where the maximum of a likelihood is."""
         ...

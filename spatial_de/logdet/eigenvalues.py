@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,6 +57,11 @@ class EigenvalueLogDeterminant:
 
     def prepare(self, low: float, high: float) -> None:
         """Nothing to prepare: the eigenvalues serve every rho."""
+
+    def without_unit_root(self) -> EigenvalueLogDeterminant:
+        """The same without one eigenvalue of one: weights whose rows add up to one have it."""
+        unit = int(np.argmin(np.abs(self.eigenvalues - 1.0)))
+        return replace(self, eigenvalues=np.delete(self.eigenvalues, unit))
 
     def sketch(self) -> EigenvalueLogDeterminant:
         """Itself: nothing is cheaper."""

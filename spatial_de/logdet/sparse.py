@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +11,7 @@ from spatial_de.errors import CapacityError
 from spatial_de.logdet.factors import Backend, backend
 from spatial_de.logdet.interpolation import Chart, Window, interpolate
 from spatial_de.logdet.interval import admissible_interval
-from spatial_de.logdet.stochastic import StochasticLogDeterminant, stochastic
+from spatial_de.logdet.stochastic import StochasticLogDeterminant, stochastic, unit_root
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -41,12 +40,18 @@ class SparseLogDeterminant:
         Admissible open interval of rho.
     backend
         The factorisation.
+    has_unit_root
+        Whether one is known to be an eigenvalue: then ``ln(1 - rho)`` is not interpolated but added.
+    drop_unit_root
+        Whether it is left out instead.
     """
 
     matrix: csr_array
     symmetric: bool
     bounds: tuple[float, float]
     backend: Backend
+    has_unit_root: bool = False
+    drop_unit_root: bool = False
     _windows: list[Window] = field(default_factory=list)
 
     @classmethod
@@ -54,7 +59,8 @@ class SparseLogDeterminant:
         """Prepare weights: symmetric form, interval, backend."""
         form = w.symmetric_form
         matrix = w.sparse if form is None else form
-        return cls(matrix, form is not None, admissible_interval(w, form), backend(symmetric=form is not None))
+        bounds = admissible_interval(w, form)
+        return cls(matrix, form is not None, bounds, backend(symmetric=form is not None), w.is_row_stochastic)
 
     @property
     def n(self) -> int:
@@ -83,8 +89,7 @@ class SparseLogDeterminant:
         if any(window.holds(ends) for window in self._windows):
             return
         s = chart.to_s(ends)
-        values = partial(self.backend.values, self.matrix)
-        window = interpolate(values, chart, (float(s[0]), float(s[1])), n=self.n, tolerance=_TOLERANCE)
+        window = interpolate(self._without_root, chart, (float(s[0]), float(s[1])), n=self.n, tolerance=_TOLERANCE)
         if window.error_bound > 1e3 * _TOLERANCE and s[1] - s[0] > 2.0 * _REACH:
             raise CapacityError(
                 f"The log-determinant of {self.n:,} units was asked for between {low:.6g} and {high:.6g}, too wide for "
@@ -112,8 +117,19 @@ class SparseLogDeterminant:
             ends = chart.to_rho(chart.to_s(np.array([at.min(), at.max()])) + np.array([-_REACH, _REACH]))
             self.prepare(float(ends[0]), float(ends[1]))
             window = self._windows[-1]
-        return np.asarray(window.derivatives(at)[order], dtype=np.float64)
+        found = np.asarray(window.derivatives(at)[order], dtype=np.float64)
+        return found + unit_root(at, order) if self.has_unit_root and not self.drop_unit_root else found
+
+    def _without_root(self, rho: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What is interpolated."""
+        values = self.backend.values(self.matrix, rho)
+        return values - unit_root(rho, 0) if self.has_unit_root else values
+
+    def without_unit_root(self) -> SparseLogDeterminant:
+        """The same without one eigenvalue of one; what is interpolated serves both."""
+        return replace(self, drop_unit_root=True)
 
     def sketch(self) -> StochasticLogDeterminant:
         """A cheap approximation over the whole interval, to find where to look."""
-        return stochastic(self.matrix, symmetric=self.symmetric, bounds=self.bounds, probes=_SKETCH_PROBES)
+        rough = stochastic(self.matrix, symmetric=self.symmetric, bounds=self.bounds, probes=_SKETCH_PROBES)
+        return rough.without_unit_root() if self.drop_unit_root else rough

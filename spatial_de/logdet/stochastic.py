@@ -7,7 +7,7 @@ themselves. The moments tr(W^j) that can be had exactly replace their estimates.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,6 +37,8 @@ class StochasticLogDeterminant:
     moments
         Coefficients ``tr(W^j) / j`` of ``-rho^j``, estimate of each probe, shape (p, J), j = 1 to J: of those used
         directly, or what the exact low moments add to the quadrature.
+    drop_unit_root
+        Whether ``ln(1 - rho)`` is taken off.
     """
 
     n: int
@@ -44,6 +46,7 @@ class StochasticLogDeterminant:
     nodes: NDArray[np.float64] | None
     weights: NDArray[np.float64] | None
     moments: NDArray[np.float64]
+    drop_unit_root: bool = False
     method: str = "stochastic"
 
     def samples(self, rho: ArrayLike, order: int = 0) -> NDArray[np.float64]:
@@ -59,7 +62,7 @@ class StochasticLogDeterminant:
             inner = 1.0 - at[..., None] * nodes
             curve = [np.log(np.abs(inner)), -nodes / inner, -((nodes / inner) ** 2)][order]
             out = out + self.n * np.sum(weights * curve, axis=-1)
-        return out
+        return out - unit_root(at, order) if self.drop_unit_root else out
 
     def value(self, rho: ArrayLike) -> NDArray[np.float64]:
         """``ln|I - rho W|``, mean over the probes, shape of `rho`."""
@@ -86,9 +89,18 @@ class StochasticLogDeterminant:
     def prepare(self, low: float, high: float) -> None:
         """Nothing to prepare."""
 
+    def without_unit_root(self) -> StochasticLogDeterminant:
+        """The same minus ``ln(1 - rho)``."""
+        return replace(self, drop_unit_root=True)
+
     def sketch(self) -> StochasticLogDeterminant:
         """Itself."""
         return self
+
+
+def unit_root(rho: NDArray[np.float64], order: int) -> NDArray[np.float64]:
+    """``ln(1 - rho)`` or its first or second derivative."""
+    return np.asarray(np.log1p(-rho) if order == 0 else -1.0 / (1.0 - rho) ** order)
 
 
 def stochastic(

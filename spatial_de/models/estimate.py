@@ -107,7 +107,9 @@ def estimate_ml(problem: Problem, *, information: Information = "observed", logd
     if problem.bias == "correction" or (problem.n_time_dummies and problem.bias != "none"):
         point = correct(problem, likelihood, point)
     estimate = _finish(problem, point, scaled_bread=scaled_bread, record=record)
-    return replace(estimate, logdet=None if likelihood.lag is None else likelihood.lag.logdet)
+    if problem.spec.lag_y and problem.weights is not None:
+        return replace(estimate, logdet=log_determinant(problem.weights, logdet))
+    return estimate
 
 
 def _check_fit(point: Point, *, linear: bool) -> Point:
@@ -129,7 +131,8 @@ def make_likelihood(problem: Problem, *, logdet: Method = "auto") -> Likelihood:
     spec = problem.spec
     jacobian = None
     if (spec.lag_y or spec.lag_error) and problem.weights is not None:
-        jacobian = LogJacobian(log_determinant(problem.weights, logdet), problem.periods, problem.drop_unit_root)
+        full = log_determinant(problem.weights, logdet)
+        jacobian = LogJacobian(full.without_unit_root() if problem.drop_unit_root else full, problem.periods)
     return Likelihood(
         data=Compressed.of(problem),
         n=problem.n,

@@ -31,31 +31,25 @@ class LogJacobian:
     Attributes
     ----------
     logdet
-        ln|I - rho W| of one period.
+        ln|I - rho W| of one period; without ``ln(1 - rho)`` where time effects were eliminated by transformation.
     periods
         How often it enters.
-    drop_unit_root
-        Whether ``ln(1 - rho)`` is taken off (time effects eliminated by transformation).
     """
 
     logdet: LogDeterminant
     periods: int
-    drop_unit_root: bool
 
     def value(self, rho: float) -> float:
         """Log-Jacobian at rho."""
-        own = float(self.logdet.value(rho))
-        return self.periods * (own - np.log1p(-rho) if self.drop_unit_root else own)
+        return self.periods * float(self.logdet.value(rho))
 
     def first(self, rho: float) -> float:
         """First derivative."""
-        own = float(self.logdet.first(rho))
-        return self.periods * (own + 1.0 / (1.0 - rho) if self.drop_unit_root else own)
+        return self.periods * float(self.logdet.first(rho))
 
     def second(self, rho: float) -> float:
         """Second derivative."""
-        own = float(self.logdet.second(rho))
-        return self.periods * (own + 1.0 / (1.0 - rho) ** 2 if self.drop_unit_root else own)
+        return self.periods * float(self.logdet.second(rho))
 
 
 @dataclass(frozen=True)

@@ -211,3 +211,30 @@ def test_weights_that_no_scaling_makes_symmetric():
     assert symmetric_form(sparse.csr_array(circle)) is None
     mixed = np.array([[0, 1.0], [-1.0, 0]])
     assert symmetric_form(sparse.csr_array(mixed)) is None
+
+
+@pytest.mark.parametrize("method", ["eigenvalues", "sparse"])
+@pytest.mark.parametrize("name", ["rook", "queen", "nearest"])
+def test_without_its_unit_root_the_determinant_is_that_of_the_transformed_weights(name, method):
+    """Lee and Yu 2010: F'WF has the eigenvalues of W but one; exact also where 1 - rho has lost its digits."""
+    w = CASES[name]
+    W = w.sparse.toarray()
+    F = np.linalg.svd(np.eye(w.n) - 1.0 / w.n)[0][:, : w.n - 1]
+    small = F.T @ W @ F
+    logdet = log_determinant(w, method).without_unit_root()
+    for rho in (-0.6, 0.3, 0.95, 1.0 - 1e-7, 1.0 - 1e-10):
+        A = np.eye(w.n - 1) - rho * small
+        G = np.linalg.solve(A.T, small.T).T
+        np.testing.assert_allclose(logdet.value(rho), np.linalg.slogdet(A)[1], atol=1e-7)
+        if rho < 0.99 or method == "eigenvalues":
+            np.testing.assert_allclose(logdet.first(rho), -np.trace(G), rtol=1e-7)
+            np.testing.assert_allclose(logdet.second(rho), -np.trace(G @ G), rtol=1e-6)
+    full = log_determinant(w, method)
+    np.testing.assert_allclose(full.value(0.4) - logdet.value(0.4), np.log(0.6), atol=1e-9)
+
+
+def test_the_sketch_leaves_the_unit_root_out_too():
+    logdet = log_determinant(CASES["rook"], "sparse").without_unit_root().sketch()
+    full = log_determinant(CASES["rook"], "sparse").sketch()
+    np.testing.assert_allclose(full.value(0.5) - logdet.value(0.5), np.log(0.5), rtol=1e-12)
+    np.testing.assert_allclose(full.second(0.5) - logdet.second(0.5), -4.0, rtol=1e-12)

@@ -65,50 +65,52 @@ def test_least_squares_is_the_textbook_sandwich(fixed, instance):
         np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-14)
 
 
-def spatial_pieces(fit, y, X, W, *, model, fixed, transformed):
-    """e, regressors of the e-equation, quadratic and linear operator of the spatial score, trace per period."""
-    N = y.shape[1]
-    Z = np.concatenate([X, np.einsum("ij,tjk->tik", W, X)], axis=2) if model in {"sdm", "sdem"} else X
+def spatial_pieces(fit, y, X, W, *, model, fixed):
+    """e, regressors of the e-equation, quadratic and linear operators of the spatial scores."""
+    N, spec = y.shape[1], MODELS[model]
+    Z = np.concatenate([X, np.einsum("ij,tjk->tik", W, X)], axis=2) if spec.lag_x else X
     delta = fit.params.to_numpy()[: Z.shape[2]]
-    spatial = fit.params.to_numpy()[-2]
-    A = np.eye(N) - spatial * W
-    K = W @ np.linalg.inv(A)
-    if model in {"sar", "sdm"}:
-        e = demean(y @ A.T - Z @ delta, fixed)
-        BZ = demean(Z, fixed)
-        L = demean((demean(Z, fixed) @ delta) @ K.T, fixed)
-    else:
-        e = demean((y - Z @ delta) @ A.T, fixed)
-        BZ = demean(np.einsum("ij,tjk->tik", A, Z), fixed)
-        L = np.zeros_like(y)
-    if transformed:
-        K = (np.eye(N) - 1.0 / N) @ K
-    return e, BZ, K, L
+    A, B = np.eye(N) - fit.params.get("rho", 0.0) * W, np.eye(N) - fit.params.get("lambda", 0.0) * W
+    e = demean((y @ A.T - Z @ delta) @ B.T, fixed)
+    BZ = demean(np.einsum("ij,tjk->tik", B, Z), fixed)
+    G, H = W @ np.linalg.inv(A), W @ np.linalg.inv(B)
+    Ks, Ls = [], []
+    if spec.lag_y:
+        Ks.append(B @ G @ np.linalg.inv(B))
+        Ls.append(demean((demean(Z, fixed) @ delta) @ (B @ G).T, fixed))
+    if spec.lag_error:
+        Ks.append(H)
+        Ls.append(np.zeros_like(y))
+    if fixed == "two-way":
+        Ks = [(np.eye(N) - 1.0 / N) @ K for K in Ks]
+    return e, BZ, Ks, Ls
 
 
-@pytest.mark.parametrize("model", ["sar", "sdm", "sem", "sdem"])
+@pytest.mark.parametrize("model", ["sar", "sdm", "sem", "sdem", "sac", "gns"])
 @pytest.mark.parametrize("fixed", ["individual", "two-way"])
 def test_spatial_models_follow_the_documented_double_sum(model, fixed, instance):
     panel, w, (y, X, W) = instance("asymmetric-row", n=10, t=14, seed=21)
     T, N = y.shape
     fit = sde.fit("y ~ x0 + x1", panel, w, model=model, fixed=fixed)
-    e, BZ, K, L = spatial_pieces(fit, y, X, W, model=model, fixed=fixed, transformed=fixed == "two-way")
+    e, BZ, Ks, Ls = spatial_pieces(fit, y, X, W, model=model, fixed=fixed)
     s2, k, bread = fit.sigma2, BZ.shape[2], fit.cov.to_numpy()
     n, periods = fit.n_likelihood, T - 1
 
     def own(i, t):
         """Contribution of one unit and time that involves no other unit."""
-        quadratic = K[i, i] * (e[t, i] ** 2 / s2 - periods / T)
+        quadratic = [K[i, i] * (e[t, i] ** 2 / s2 - periods / T) for K in Ks]
+        linear = [L[t, i] * e[t, i] / s2 for L in Ls]
         variance = e[t, i] ** 2 / (2 * s2**2) - n / (T * N) / (2 * s2)
-        return np.array([*(BZ[t, i] * e[t, i] / s2), L[t, i] * e[t, i] / s2 + quadratic, variance])
+        return np.array([*(BZ[t, i] * e[t, i] / s2), *np.add(quadratic, linear), variance])
 
     def pair(i, j, t):
-        out = np.zeros(k + 2)
-        out[k] = (K[i, j] + K[j, i]) * e[t, i] * e[t, j] / s2
+        out = np.zeros(size)
+        out[k:-1] = [(K[i, j] + K[j, i]) * e[t, i] * e[t, j] / s2 for K in Ks]
         return out
 
-    meat = np.zeros((k + 2, k + 2))
-    by_time = np.zeros((T, k + 2))
+    size = k + len(Ks) + 1
+    meat = np.zeros((size, size))
+    by_time = np.zeros((T, size))
     for i in range(N):
         units = [own(i, t) for t in range(T)]
         meat += np.outer(sum(units), sum(units))

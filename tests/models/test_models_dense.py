@@ -110,3 +110,26 @@ def test_cross_section(model, instance, dense):
     table = panel.to_frame().set_index("unit")
     fit = sde.fit("y ~ x0 + x1", table, w, model=model)
     same(fit, dense.build(y, X, W, **flags(model), fixed="none", transformed=()))
+
+
+@pytest.mark.parametrize("fixed", ["time", "two-way"])
+@pytest.mark.parametrize("model", ["sar", "sem"])
+def test_a_maximum_at_the_unit_root_is_never_taken_for_an_interior_one(model, fixed, instance, dense):
+    """Without time effects' unit eigenvalue the transformed likelihood is smooth up to one and can rise all the way."""
+    found = {True: 0, False: 0}
+    for seed in range(40):
+        panel, w, (y, X, W) = instance("symmetric-row", n=6, t=2, seed=seed)
+        fit = quiet_fit(panel, w, model=model, fixed=fixed)
+        gone = ("individual", "time") if fixed == "two-way" else ("time",)
+        brute = dense.build(y, X, W, **flags(model), fixed=fixed, transformed=gone)
+        low, edge = dense.admissible(W)[0], 1.0 - 1e-7
+        grid = [*np.linspace(low, edge, 400)[1:], edge]
+        best = int(np.argmax([brute.concentrated([x]) for x in grid]))
+        rises = best >= len(grid) - 2 and brute.slope([edge])[0] > 0
+        found[rises] += 1
+        if rises:
+            assert fit.optimization.status == "at bound"
+            assert fit.std_errors.isna().all()
+        elif fit.converged:
+            np.testing.assert_allclose(brute.slope([fit.params.iloc[-2]])[0], 0.0, atol=1e-6)
+    assert min(found.values()) > 0, found

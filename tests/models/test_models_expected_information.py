@@ -7,6 +7,9 @@ import spatial_de as sde
 from spatial_de.models import MODELS
 
 
+SPATIAL = ("sar", "sem", "sac", "sdm", "sdem", "gns")
+
+
 def fit_and_flags(panel, w, model, fixed):
     """A fit of the Lee-Yu form, and which terms the model lags."""
     fit = sde.fit("y ~ x0 + x1", panel, w, model=model, fixed=fixed, information="expected")
@@ -19,10 +22,8 @@ def mean_information(brute, params):
 
     For q quadratic in e ~ N(0, s2 I): E q(e) = q(0) + sum_i [q(s e_i) + q(-s e_i) - 2 q(0)] / 2 with s2 = s^2.
     """
-    k, spatial, s2 = brute.Z.shape[1], params[-2], params[-1]
-    rho, lam = brute.split(spatial)
-    big, eye = brute.big, np.eye(brute.n)
-    A, B = eye - rho * big, eye - lam * big
+    k, s2, eye = brute.Z.shape[1], params[-1], np.eye(brute.n)
+    A, B = brute.operators(params[k:-1])
     mean = brute.Z @ params[:k]
     noise = np.linalg.inv(B)
 
@@ -40,7 +41,7 @@ def mean_information(brute, params):
 
 @pytest.mark.parametrize("kind", ["asymmetric-row", "binary", "islands"])
 @pytest.mark.parametrize("fixed", ["none", "individual"])
-@pytest.mark.parametrize("model", ["sar", "sem", "sdm", "sdem"])
+@pytest.mark.parametrize("model", SPATIAL)
 def test_any_weights(model, fixed, kind, instance, dense):
     panel, w, (y, X, W) = instance(kind, n=7, t=3, seed=21)
     fit, flags = fit_and_flags(panel, w, model, fixed)
@@ -49,7 +50,7 @@ def test_any_weights(model, fixed, kind, instance, dense):
 
 
 @pytest.mark.parametrize("fixed", ["time", "two-way"])
-@pytest.mark.parametrize("model", ["sar", "sem", "sdm", "sdem"])
+@pytest.mark.parametrize("model", SPATIAL)
 def test_time_effects_of_row_stochastic_weights(model, fixed, instance, dense):
     panel, w, (y, X, W) = instance("asymmetric-row", n=7, t=4, seed=22)
     fit, flags = fit_and_flags(panel, w, model, fixed)
