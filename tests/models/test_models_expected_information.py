@@ -6,7 +6,6 @@ import pytest
 import spatial_de as sde
 from spatial_de.models import MODELS
 
-
 SPATIAL = ("sar", "sem", "sac", "sdm", "sdem", "gns")
 
 
