@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -61,7 +61,8 @@ class EigenvalueLogDeterminant:
     def without_unit_root(self) -> EigenvalueLogDeterminant:
         """The same without one eigenvalue of one: weights whose rows add up to one have it."""
         unit = int(np.argmin(np.abs(self.eigenvalues - 1.0)))
-        return replace(self, eigenvalues=np.delete(self.eigenvalues, unit))
+        rest: NDArray[Any] = np.delete(self.eigenvalues, unit)
+        return replace(self, eigenvalues=rest)
 
     def sketch(self) -> EigenvalueLogDeterminant:
         """Itself: nothing is cheaper."""

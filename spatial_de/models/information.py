@@ -71,10 +71,9 @@ def _mean_effects(problem: Problem) -> Effects:
 
     The published information matrix of the direct form keeps the period means of ``G Z delta`` (Elhorst 2014,
     equation 3.31), which differ from zero where the columns of W do not add up to one. It is kept as published:
-    its standard errors are smaller than those of the full information with dummies by up to half a per cent. With a
-    spatial error besides nothing is published, and the full information is used.
+    its standard errors are smaller than those of the full information with dummies by up to half a per cent.
     """
-    if problem.drop_unit_root or problem.spec.lag_error or problem.eliminated not in {"time", "two-way"}:
+    if problem.drop_unit_root or problem.eliminated not in {"time", "two-way"}:
         return problem.eliminated
     return "individual" if problem.eliminated == "two-way" else "none"
 

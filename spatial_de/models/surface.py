@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _GRID = 14  # starting points along each axis, denser towards its ends
 _MAX_STEPS = 200
+_CLOSE = 1e-3  # standard errors from the maximum at which Newton's steps need no watching
 _SAME = 1e-6  # of the interval: maxima closer than this are one
 
 Pair = tuple[float, float]
@@ -117,10 +118,13 @@ def _climb(surface: Surface, p: Point, bounds: tuple[Pair, Pair]) -> _Summit:
     for _ in range(_MAX_STEPS):
         gradient, hessian = surface.gradient(p), surface.hessian(p)
         step = _uphill(gradient, hessian, bounds)
-        last = _decrement(gradient, hessian) < LAST_STEP
-        if last:
+        length = _decrement(gradient, hessian)
+        if length < _CLOSE:  # the gain drowns in rounding long before the step does
             p = surface.at(*_inside(p, step, bounds))
-            return _Summit(p, (*path, (p.rho, p.lam)), converged=True)
+            path.append((p.rho, p.lam))
+            if length < LAST_STEP:
+                return _Summit(p, tuple(path), converged=True)
+            continue
         higher = _search(surface, p, step, slope=float(gradient @ step), bounds=bounds)
         if higher is None:
             return _Summit(p, tuple(path), converged=False)

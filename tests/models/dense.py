@@ -219,7 +219,10 @@ def bias_correction(model, n_free, *, published=False):
     everything = np.hstack([model.Z, model.D])
     if published:
         everything = model.Z - model.D @ np.linalg.lstsq(model.D, model.Z, rcond=None)[0]
-    coefficients = np.linalg.lstsq(B @ everything, B @ (A @ model.y), rcond=None)[0]
+    BD = B @ model.D
+    off = np.eye(model.n) - BD @ np.linalg.solve(BD.T @ BD, BD.T)
+    columns = off @ B @ everything if published else B @ everything
+    coefficients = np.linalg.lstsq(columns, B @ (A @ model.y), rcond=None)[0]
     G, H = stacked[0] @ np.linalg.inv(A), stacked[1] @ np.linalg.inv(B)
     parts = []  # operator and linear part of the score of each spatial parameter
     if model.lag:
@@ -228,14 +231,12 @@ def bias_correction(model, n_free, *, published=False):
         parts.append((H, np.zeros(model.n)))
     q, s = everything.shape[1], len(parts)
     info = np.zeros((q + s + 1, q + s + 1))
-    info[:q, :q] = (B @ everything).T @ (B @ everything) / s2
+    info[:q, :q] = columns.T @ columns / s2
     info[-1, -1] = model.n / (2 * s2**2)
-    BD = B @ model.D
-    off = np.eye(model.n) - BD @ np.linalg.solve(BD.T @ BD, BD.T)
     score = np.zeros(q + s + 1)
     score[-1] = (n_free - model.n) / (2 * s2)
     for i, (K, linear) in enumerate(parts):
-        info[:q, q + i] = info[q + i, :q] = (B @ everything).T @ linear / s2
+        info[:q, q + i] = info[q + i, :q] = columns.T @ linear / s2
         info[q + i, -1] = info[-1, q + i] = np.trace(K) / s2
         for j, (other, also) in enumerate(parts):
             info[q + i, q + j] = np.trace(K @ other) + np.trace(K.T @ other) + linear @ also / s2

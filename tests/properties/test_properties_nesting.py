@@ -1,5 +1,7 @@
 """Models that contain each other, limits in which they coincide, and maxima that nothing beats."""
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -103,13 +105,15 @@ def test_no_point_of_a_fine_grid_is_better(model, case):
     columns = np.concatenate([np.ones((*y.shape, 1)), X], axis=2)
     if spec.lag_x:
         columns = np.concatenate([columns, np.einsum("ij,tjk->tik", W, X)], axis=2)
-    low, high = fit.optimization.bounds
-    for value in np.linspace(low, high, 402)[1:-1]:
-        F = np.eye(N) - value * W
-        target = (y @ F.T).ravel()
-        Z = np.einsum("ij,tjk->tik", F, columns) if spec.lag_error else columns
+    both, ends = spec.lag_y and spec.lag_error, fit.optimization.bounds
+    grid = [np.linspace(*pair, 22 if both else 402)[1:-1] for pair in (ends if both else (ends, ends))]
+    for rho, lam in product(grid[0] if spec.lag_y else [0.0], grid[1] if spec.lag_error else [0.0]):
+        A, B = np.eye(N) - rho * W, np.eye(N) - lam * W
+        target = (y @ A.T @ B.T).ravel()
+        Z = np.einsum("ij,tjk->tik", B, columns)
         e = target - Z.reshape(y.size, -1) @ np.linalg.lstsq(Z.reshape(y.size, -1), target, rcond=None)[0]
-        own = case.n_times * np.linalg.slogdet(F)[1] - 0.5 * y.size * (np.log(2 * np.pi * (e @ e) / y.size) + 1)
+        own = case.n_times * (np.linalg.slogdet(A)[1] + np.linalg.slogdet(B)[1])
+        own -= 0.5 * y.size * (np.log(2 * np.pi * (e @ e) / y.size) + 1)
         assert own <= fit.loglik + 1e-9
 
 
