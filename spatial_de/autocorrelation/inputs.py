@@ -20,6 +20,8 @@ from spatial_de.wording import name_some, plural
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_TINY, _HUGE = 1e-70, 1e70
+
 
 @dataclass(frozen=True, slots=True)
 class Aligned:
@@ -102,6 +104,9 @@ def align(x: pd.Series, w: SpatialWeights, *, where: str = "") -> Aligned:
         raise DataError(
             f"{name}: all {w.n} units have the same value {values[0]:g}; a constant has no spatial pattern."
         )
+    spread = float(np.ptp(values))
+    if not _TINY < spread < _HUGE:  # their fourth powers would leave the range of double precision
+        raise DataError(f"{name}: the values spread over {spread:.0e}: express them in other units.")
     return Aligned(values, values - values.mean(), position)
 
 

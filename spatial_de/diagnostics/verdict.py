@@ -127,14 +127,19 @@ def _without_dependence(evidence: _Evidence) -> tuple[str, list[str]]:
     reasons = [f"The residuals of OLS show no spatial dependence ({quoted})."]
     theta, said = _restriction(evidence, "F SLX -> OLS")
     if not theta:
-        reasons.append(f"Spatially lagged regressors add nothing that could be told from chance{said}.")
+        what = "could not be tested" if theta is None else "add nothing that could be told from chance"
+        reasons.append(f"Spatially lagged regressors {what}{said}.")
         return "ols", reasons
     reasons.append(f"Spatially lagged regressors matter{said}.")
     rho, said = _restriction(evidence, "LR SDM -> SLX", "Wald SDM -> SLX")
     if rho:
         reasons.append(f"Beside them there is a spatial lag of the response{said}.")
         return "sdm", reasons
-    reasons.append(f"Beside them no spatial lag of the response is found{said}.")
+    reasons.append(
+        "A spatial lag of the response beside them could not be tested."
+        if rho is None
+        else f"Beside them no spatial lag of the response is found{said}."
+    )
     return "slx", reasons
 
 

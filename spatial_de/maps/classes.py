@@ -84,7 +84,15 @@ def class_labels(lowest: float, bounds: NDArray[np.float64], *, to: str) -> list
     gaps = np.diff(ends)
     smallest = gaps[gaps > 0].min() if (gaps > 0).any() else max(abs(lowest), 1.0)
     decimals = int(np.clip(1 - np.floor(np.log10(smallest)), 0, 12))
-    if smallest >= 10:
-        decimals = 0
-    shown = [f"{end:,.{decimals}f}" for end in ends]
-    return [a if a == b else f"{a}{to}{b}" for a, b in itertools.pairwise(shown)]
+    if 10 <= smallest < 100 and (ends != np.round(ends)).any():
+        decimals = 1
+    shown = [_fixed(end, decimals) for end in ends]
+    labels = [a if a == b else f"{a}{to}{b}" for a, b in itertools.pairwise(shown)]
+    if bounds[0] < lowest:  # the user's own classes begin below the data
+        labels[0] = f"≤ {shown[1]}"
+    return labels
+
+
+def _fixed(value: float, decimals: int) -> str:
+    text = f"{value:,.{decimals}f}"
+    return text.lstrip("-") if not text.strip("-0.,") else text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +75,24 @@ def _check_times(times: pd.Series, name: str) -> None:
         raise PanelError(
             f"Column {name!r} holds numbers as text such as {times.iloc[0]!r}: "
             f"use integers, df[{name!r}] = df[{name!r}].astype(int)."
+        )
+    if kinds == {"str"}:
+        _check_text_order(sorted(set(times)), name)
+
+
+def _check_text_order(times: list[str], name: str) -> None:
+    """Refuse text that the alphabet puts into another order than its numbers do, such as 2013M1, 2013M10, 2013M2."""
+
+    def by_number(time: str) -> list[tuple[int, str]]:
+        return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", time)]
+
+    natural = sorted(times, key=by_number)
+    if natural != times:
+        wrong = next(i for i, (a, b) in enumerate(zip(times, natural, strict=True)) if a != b)
+        raise PanelError(
+            f"Column {name!r} holds times as text, which would be sorted as text: {times[wrong]!r} before "
+            f"{natural[wrong]!r}. Number the times with integers in their order, or pad the numbers with zeros "
+            "(2013M02)."
         )
 
 

@@ -254,7 +254,7 @@ def load_config(path: str | Path | None = None) -> StudyConfig:
         return _validated(tomllib.loads(bundled_text()), "the bundled study")
     given = _parsed(Path(path))
     own_data = isinstance(given.get("data"), dict) and "panel" in given["data"]
-    content = given if own_data else _merged(tomllib.loads(bundled_text()), given)
+    content = given if own_data else _of_bundled(given)
     _anchor(content["data"], Path(path).parent)
     return _validated(content, str(path))
 
@@ -268,6 +268,21 @@ def _parsed(path: Path) -> dict[str, Any]:
         raise StudyError(f"{path} is not UTF-8 text: save it as UTF-8.") from error
     except tomllib.TOMLDecodeError as error:
         raise StudyError(f'{path} is not valid toml: {error}. Text needs quotes: title = "...".') from error
+
+
+def _of_bundled(changes: dict[str, Any]) -> dict[str, Any]:
+    """The bundled study with changes; the words and maps of its outcome do not outlive another outcome."""
+    content = _merged(tomllib.loads(bundled_text()), changes)
+    given = {key: section for key, section in changes.items() if isinstance(section, dict)}
+    outcome = given.get("model", {}).get("outcome")
+    if isinstance(outcome, str):
+        variable = outcome.removeprefix("log(").removesuffix(")").strip()
+        label = str(content["labels"].get(variable, variable))
+        if "measure" not in given.get("words", {}):
+            content["words"] = content["words"] | {"measure": label[:1].lower() + label[1:]}
+        if "outcome" not in given.get("figures", {}) and variable.isidentifier():
+            content["figures"] = content["figures"] | {"outcome": variable}
+    return content
 
 
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -42,6 +42,12 @@ def standard_ratios(panel: Panel, outcome: str, terms: Sequence[str], *, fixed: 
     return dict(zip(design.x_names, (spread[1:] / spread[0]).tolist(), strict=True))
 
 
+def spread_left(panel: Panel, columns: Sequence[str], *, fixed: Fixed) -> list[float]:
+    """Standard deviation of what the fixed effects leave of each column."""
+    left: list[float] = within(panel.values(list(columns)), fixed).std(axis=(0, 1)).tolist()
+    return left
+
+
 def standardised(effects: Effects, ratios: Mapping[str, float]) -> Effects:
     """Effects with estimate, error and interval multiplied by the ratio of each term; statistics stay."""
     table = effects.table.copy()

@@ -122,7 +122,7 @@ def _from_frame(frame: pd.DataFrame, labels: Mapping[str, str], digits: int) -> 
     numeric = [pd.api.types.is_numeric_dtype(dtype) for dtype in flat.dtypes]
     shown = [
         cells if is_number else [labels.get(cell, cell) for cell in cells]
-        for cells, is_number in zip(numbers.columns(flat, digits=digits), numeric, strict=True)
+        for cells, is_number in zip(numbers.columns(flat, digits=digits, labels=n_labels), numeric, strict=True)
     ]
     align: list[Align] = ["r" if is_number and i >= n_labels else "l" for i, is_number in enumerate(numeric)]
     header = [labels.get(str(name), str(name)) for name in flat.columns]

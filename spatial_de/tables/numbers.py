@@ -80,18 +80,18 @@ def stars(p: float) -> str:
     return "*" * sum(p < level for level in (0.10, 0.05, 0.01))
 
 
-def columns(frame: pd.DataFrame, *, digits: int = 4) -> list[list[str]]:
-    """The columns of a table as text.
+def columns(frame: pd.DataFrame, *, digits: int = 4, labels: int = 0) -> list[list[str]]:
+    """The columns of a table as text; the first `labels` ones are labels, whose integers are names, not counts.
 
     An estimate, its standard error and its interval get the decimals that show the standard error with one digit
     less than `digits`. The floats of any other column get the same number of decimals, so that the largest shows
     `digits` significant digits; where this would leave less than two for the smallest, each cell has its own.
     Columns called p_value, p_sim, q_value or p hold p-values.
     """
-    body = [_column(frame.iloc[:, i], digits) for i in range(frame.shape[1])]
+    body = [_column(frame.iloc[:, i], digits, is_label=i < labels) for i in range(frame.shape[1])]
     names = [str(name) for name in frame.columns]
     if {"estimate", "std_error"} <= set(names):
-        errors = frame["std_error"].to_numpy(dtype=float)
+        errors = _spread(frame)
         for name in ("estimate", "std_error", "conf_low", "conf_high"):
             if name in names:
                 values = frame[name].to_numpy(dtype=float)
@@ -112,14 +112,26 @@ def beside(value: float, std_error: float, *, digits: int = 3) -> str:
     return fixed(value, decimals_for(std_error, digits))
 
 
-def _column(values: pd.Series, digits: int) -> list[str]:
+def _spread(frame: pd.DataFrame) -> NDArray[np.float64]:
+    """Standard errors, or what the interval says where it is narrower: a few wild draws can make the former huge."""
+    errors = frame["std_error"].to_numpy(dtype=float)
+    if {"conf_low", "conf_high"} <= set(frame.columns):
+        width = frame["conf_high"].to_numpy(dtype=float) - frame["conf_low"].to_numpy(dtype=float)
+        errors = np.where(width > 0.0, np.fmin(errors, width / 3.92), errors)
+    return errors
+
+
+def _column(values: pd.Series, digits: int, *, is_label: bool = False) -> list[str]:
     if pd.api.types.is_bool_dtype(values.dtype):
-        return ["yes" if value else "no" for value in values]
+        return [MISSING if pd.isna(value) else "yes" if value else "no" for value in values]
     if pd.api.types.is_integer_dtype(values.dtype):
-        return [_whole(int(value), str(values.name)) for value in values]
+        return [
+            MISSING if pd.isna(value) else str(value) if is_label else _whole(int(value), str(values.name))
+            for value in values
+        ]
     if not pd.api.types.is_float_dtype(values.dtype):
         return [text(value, digits=digits) for value in values]
-    numbers = values.to_numpy(dtype=float)
+    numbers = values.to_numpy(dtype=float, na_value=np.nan)
     if values.name in _P_VALUES:
         return [p_value(value) for value in numbers]
     if values.name in _SCORES:

@@ -97,7 +97,7 @@ def _tex(grid: Grid) -> str:
         .get_template("table.tex.j2")
         .render(
             header=[tex_escape(cell) for cell in grid.header],
-            rows=[{**_row(row), "cells": [tex_escape(cell) for cell in row.cells]} for row in grid.rows],
+            rows=[{**_row(row), "cells": _tex_cells(row.cells)} for row in grid.rows],
             align=columns,
             title=tex_escape(grid.title),
             note=tex_escape(grid.note),
@@ -105,6 +105,12 @@ def _tex(grid: Grid) -> str:
             unicode=not _all_text(grid).isascii(),
         )
     )
+
+
+def _tex_cells(cells: tuple[str, ...]) -> list[str]:
+    """Escaped cells; a row that begins with a bracket or a star would be read as an option of the line before."""
+    first, *rest = map(tex_escape, cells)
+    return [f"{{}}{first}" if first.startswith(("[", "*")) else first, *rest]
 
 
 def _tex_layout(grid: Grid) -> tuple[str, str]:

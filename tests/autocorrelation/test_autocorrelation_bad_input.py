@@ -266,3 +266,11 @@ def test_unknown_time_is_named():
     for result in (moran(panel_values(), ring()), local_moran(panel_values(), ring())):
         with pytest.raises(OptionError, match=r"No results for 2015: use one of 2013, 2014\. Did you mean '201"):
             result[2015]
+
+
+@pytest.mark.parametrize("factor", [1e-300, 1e300])
+def test_sizes_beyond_double_precision(factor):
+    w = SpatialWeights(RING, UNITS)
+    x = pd.Series(np.linspace(1.0, 4.0, 8) * factor, index=UNITS, name="x")
+    with pytest.raises(DataError, match=r"'x': the values spread over 3e[-+]300: express them in other units"):
+        moran(x, w)

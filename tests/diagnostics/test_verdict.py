@@ -161,3 +161,12 @@ def test_a_cross_section_says_nothing_of_effects():
     verdict = recommend(lm_lag=NO, lm_error=NO, f_slx=NO)
     assert verdict.effects is None
     assert "effects" not in verdict.sentence
+
+
+def test_what_was_not_tested_is_not_called_insignificant():
+    verdict = recommend(lm_lag=NO, lm_error=NO)
+    assert verdict.model == "ols"
+    assert verdict.reasons[1] == "Spatially lagged regressors could not be tested."
+    verdict = recommend(lm_lag=NO, lm_error=NO, f_slx=YES)
+    assert verdict.model == "slx"
+    assert verdict.reasons[2] == "A spatial lag of the response beside them could not be tested."

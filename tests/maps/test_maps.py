@@ -79,6 +79,13 @@ def test_small_multiples_share_classes_and_legend(provinces, panel):
     assert colours <= {p.get_facecolor() for p in patches}
 
 
+def test_class_labels_of_own_bins_of_zero_and_of_halves():
+    assert class_labels(0.5, np.array([0.2, 0.7, 1.0]), to=" to ") == ["≤ 0.20", "0.20 to 0.70", "0.70 to 1.00"]
+    assert class_labels(-1.0, np.array([-1e-9, 1.0]), to=" to ") == ["-1.00 to 0.00", "0.00 to 1.00"]
+    assert class_labels(3.0, np.array([13.5, 24.4]), to=" to ") == ["3.0 to 13.5", "13.5 to 24.4"]
+    assert class_labels(3.0, np.array([14.0, 2400.0]), to=" to ") == ["3 to 14", "14 to 2,400"]
+
+
 def test_chinese_labels_are_in_the_bundled_font(provinces, panel):
     fig = maps.choropleth(
         provinces,

@@ -100,7 +100,7 @@ def changes(panel, mainland):
         "Driscoll-Kraay standard errors": {"cov": "driscoll-kraay"},
         "direct likelihood": {"bias": "none"},
         "index in logarithms": {"formula": FORMULA.format("log(digital)")},
-        "Theil index, urban-rural": {
+        "Urban-rural Theil index": {
             "formula": FORMULA.format("digital").replace("log(urban_rural_ratio)", "theil"),
         },
         "index by equal weights": {"data": panel.assign(digital=equal)},
@@ -233,7 +233,7 @@ def test_the_manifest_tells_what_went_in_and_out(bundled):
 
 def test_the_range_is_that_of_the_variants_in_the_same_units(text, robustness, bundled):
     scale = Scale(bundled[0].index.step, log_outcome=True)
-    alike = robustness.drop(["Theil index, urban-rural", "index in logarithms", "index by equal weights"], level=0)
+    alike = robustness.drop(["Urban-rural Theil index", "index in logarithms", "index by equal weights"], level=0)
     for kind in ("direct", "indirect", "total"):
         sizes = alike.xs(kind, level="effect")["estimate"].drop("main specification")
         assert f"becomes {amount(sizes.min(), scale)} ({sizes.idxmin()}) at the lowest" in text

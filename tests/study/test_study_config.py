@@ -117,3 +117,13 @@ def test_a_file_that_is_not_there(tmp_path):
 
 def test_the_bundled_file_is_toml():
     assert set(tomllib.loads(bundled_text())) >= {"data", "index", "model", "weights", "robustness", "words"}
+
+
+def test_another_outcome_brings_its_own_words_and_maps(tmp_path):
+    changed = load_config(write(tmp_path, '[model]\noutcome = "theil"\n'))
+    assert changed.words.measure == "urban-rural Theil index"
+    assert changed.figures.outcome == "theil"
+    own = load_config(write(tmp_path, '[model]\noutcome = "log(theil)"\n[words]\nmeasure = "inequality"\n'))
+    assert (own.words.measure, own.figures.outcome) == ("inequality", "theil")
+    same = load_config(write(tmp_path, '[model]\ncov = "cluster"\n'))
+    assert same.words == load_config().words

@@ -5,7 +5,12 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
+from spatial_de.study import load_config
+from spatial_de.study.job import Job
+from spatial_de.study.steps.answer import answer
+from spatial_de.study.steps.data import descriptives
 from spatial_de.study.steps.dependence import lisa_sentence, moran_sentence, pointwise_sentence
+from spatial_de.study.steps.limits import limits
 
 
 def moran(I, p):
@@ -47,3 +52,14 @@ def test_pointwise_clusters_come_with_what_chance_gives():
         "High-High: A, C; Low-Low: D. About 0.2 would be there by chance alone."
     )
     assert "still none" in pointwise_sentence(NOTHING, 2022)
+
+
+def test_without_fixed_effects_nothing_is_said_of_what_they_leave(own_study):
+    config = load_config(own_study(0.5, 0.3))
+    pooled = Job(config.model_copy(update={"model": config.model.model_copy(update={"fixed": "none"})}))
+    said = " ".join(repr(step(pooled)) for step in (answer, descriptives, limits))
+    assert "fixed effects leave" not in said
+    assert "over time, given" in said
+    two_way = Job(config)
+    assert "within cells over time" in repr(limits(two_way))
+    assert "what the two-way fixed effects leave" in repr(descriptives(two_way))

@@ -201,3 +201,27 @@ def test_wide_tables_get_small_and_long_text_wraps_in_tex():
     assert r"\scriptsize" in widest
     text = render(pd.DataFrame({"what": ["word " * 20], "n": [1]}), "tex")
     assert r"\begin{tabular}{p{0.2\linewidth}r}" in text
+
+
+def test_labels_that_are_numbers_are_names_not_counts():
+    frame = pd.DataFrame({"count": [12345]}, index=pd.Index([110000], name="code"))
+    assert render(frame, "md").splitlines()[-1] == "| 110000 |  12,345 |"
+
+
+def test_missing_values_of_nullable_columns():
+    frame = pd.DataFrame({"a": pd.array([1, None], dtype="Int64"), "b": pd.array([0.5, None], dtype="Float64")})
+    lines = render(frame.assign(c=pd.array([True, None], dtype="boolean")), "txt").splitlines()
+    assert lines[-2].split() == ["1", "0.5000", "yes"]
+    assert lines[-1].split() == [numbers.MISSING] * 3
+
+
+def test_rows_of_tex_that_begin_with_a_bracket_or_a_star():
+    text = render(pd.DataFrame({"n": [1, 2]}, index=pd.Index(["[0.1, 0.2)", "*b"], name="class")), "tex")
+    assert "{}[0.1, 0.2)" in text
+    assert "{}*b" in text
+
+
+def test_a_wild_standard_error_does_not_round_the_interval_away():
+    row = {"estimate": [1.93], "std_error": [260.4], "conf_low": [0.49], "conf_high": [19.04]}
+    cells = render(pd.DataFrame(row, index=pd.Index(["x"], name="term")), "txt").splitlines()[-1].split()
+    assert cells == ["x", "1.93", "260.40", "0.49", "19.04"]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CAPTION = (
     "The effect of the index when one thing is varied at a time, with 95 % intervals, in standard deviations of the "
-    "outcome per standard deviation of the index, both of the variation that fixed effects leave. Shaded: the main "
+    "outcome per standard deviation of the index{left}. Shaded: the main "
     "estimate's interval. Pale: not different from zero at 5 %. Arrows: the interval goes on."
 )
 ORDER: tuple[Kind, ...] = ("total", "direct", "indirect")
@@ -46,6 +46,7 @@ def answer(job: Job) -> Section:
     """The answer in words, how it changes, how firm it is, and why."""
     found, rows = verdicts(job), robustness.estimated(job)
     items: list[Any] = []
+    left = "" if job.config.model.fixed == "none" else ", both of the variation that fixed effects leave"
     for kind in ORDER:
         effect = effect_estimate(job.effects, job.config.index.name, kind)
         alike = [row.variant(kind) for row in rows if row.comparable]
@@ -56,7 +57,7 @@ def answer(job: Job) -> Section:
         items += [Text(headline(found[kind], kind, subject=job.subject), strong=True), Text(" ".join(sentences))]
     items += [
         Text("These are associations, not proven causes; 'What to keep in mind' says more."),
-        Drawing("robustness", CAPTION, partial(_forest, job, rows), wide=True),
+        Drawing("robustness", CAPTION.format(left=left), partial(_forest, job, rows), wide=True),
         Table("answer", "How firm is the answer?", _table(job, found), labels=HEADS, note=_note(job)),
     ]
     for kind in ORDER:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from spatial_de import maps as draw
 from spatial_de.study.job import Job, names_in
+from spatial_de.study.scaling import spread_left
 from spatial_de.study.section import Drawing, Section, Table, Text
 from spatial_de.wording import plural
 
@@ -52,13 +53,13 @@ def descriptives(job: Job) -> Section:
     names = [name for term in (model.outcome, job.config.index.name, *model.controls) for name in names_in(term)]
     names += [name for term in job.config.robustness.outcomes for name in names_in(term)]
     chosen = job.panel.select(columns=list(dict.fromkeys(names))).frame
-    within = chosen - chosen.groupby(level=0).transform("mean")
+    fixed = job.config.model.fixed
     table = pd.DataFrame(
         {
             "observations": chosen.count(),
             "mean": chosen.mean(),
             "std": chosen.std(),
-            "within": within.std(),
+            "within": spread_left(job.panel, list(chosen.columns), fixed=fixed),
             "minimum": chosen.min(),
             "median": chosen.median(),
             "maximum": chosen.max(),
@@ -67,9 +68,12 @@ def descriptives(job: Job) -> Section:
     times = job.panel.times
     words = (
         f"{plural(job.panel.n_units, job.subject.unit, job.subject.units)}, {times[0]} to {times[-1]}: "
-        f"{job.panel.n_units * job.panel.n_times:,} observations, none missing. 'Within' is the standard deviation "
-        f"over time around each {job.subject.unit}'s own mean: what fixed effects leave of a variable."
+        f"{job.panel.n_units * job.panel.n_times:,} observations, none missing."
     )
+    if fixed == "none":
+        table = table.drop(columns="within")
+    else:
+        words += f" 'Left' is the standard deviation of what the {fixed} fixed effects leave of a variable."
     labels = _HEADS | job.config.labels
     return Section((Text(words), Table("descriptives", "Descriptive statistics", table, labels=labels)))
 
@@ -141,7 +145,7 @@ _HEADS = {
     "observations": "N",
     "mean": "Mean",
     "std": "Std. dev.",
-    "within": "Within",
+    "within": "Left",
     "minimum": "Min.",
     "median": "Median",
     "maximum": "Max.",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spatial_de import datasets
-from spatial_de.panel.transforms import within
 from spatial_de.study.job import Job, effect_estimate
+from spatial_de.study.scaling import spread_left
 from spatial_de.study.section import Bullets, Item, Section, Text
 from spatial_de.study.steps.data import BOUNDARY_NOTE
 from spatial_de.study.words import Scale, amount
@@ -27,16 +27,26 @@ def limits(job: Job) -> Section:
 
 
 CAUSALITY = (
-    "These are associations within {units} over time, given the controls, not proven causes: nothing here rules out "
+    "These are associations {where}, given the controls, not proven causes: nothing here rules out "
     "that the {gap} acts back on the {index}, or that something left out moves both."
 )
+
+
+COMPARED = {
+    "two-way": "within {units} over time",
+    "individual": "within {units} over time",
+    "time": "between {units} within the same time",
+    "none": "between {units} and over time",
+}
 
 
 def design_notes(job: Job) -> list[str]:
     """What the design can and cannot say."""
     subject = job.subject
     notes = [
-        CAUSALITY.format(units=subject.units, gap=subject.gap, index=subject.index),
+        CAUSALITY.format(
+            where=COMPARED[job.config.model.fixed].format(units=subject.units), gap=subject.gap, index=subject.index
+        ),
         step_note(job),
     ]
     if job.config.model.fixed in {"two-way", "time"}:
@@ -61,12 +71,13 @@ def design_notes(job: Job) -> list[str]:
 
 def step_note(job: Job) -> str:
     """Whether the step of the report is a change that the data know."""
-    spread = float(within(job.panel.values([job.config.index.name]), job.config.model.fixed).std())
+    spread = spread_left(job.panel, [job.config.index.name], fixed=job.config.model.fixed)[0]
     effect = effect_estimate(job.effects, job.config.index.name, "total").estimate
     typical = Scale(spread, log_outcome=job.scale.log_outcome)
+    left = "it" if job.config.model.fixed == "none" else "what fixed effects leave of it"
     return (
-        f"A change of the index by {job.scale.step:g} is {job.scale.step / spread:.1f} standard deviations of what "
-        f"fixed effects leave of it ({spread:.3f}). One such standard deviation goes with a total change of the "
+        f"A change of the index by {job.scale.step:g} is {job.scale.step / spread:.1f} standard deviations of {left} "
+        f"({spread:.3f}). One such standard deviation goes with a total change of the "
         f"{job.subject.measure} by {amount(effect, typical)}."
     )
 
