@@ -191,8 +191,8 @@ def test_text_times_whose_alphabet_is_not_their_order_are_refused():
     with pytest.raises(PanelError) as caught:
         sde.Panel(df, unit="code", time="month")
     assert str(caught.value) == (
-        "Column 'month' holds times as text, which would be sorted as text: '2013M10' before '2013M2'. Number the times "
-        "with integers in their order, or pad the numbers with zeros (2013M02)."
+        "Column 'month' holds times as text, which would be sorted as text: '2013M10' before '2013M2'. Number the "
+        "times with integers in their order, or pad the numbers with zeros (2013M02)."
     )
     padded = df.assign(month=[f"2013M{m:02d}" for m in range(1, 13)])
     lag = sde.Panel(padded, unit="code", time="month").time_lag("x")
