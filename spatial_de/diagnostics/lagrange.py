@@ -141,8 +141,8 @@ def lm_tests(
     The tests take errors as independent with one variance. Same numbers as ``spdep::lm.RStests`` and
     ``spreg.OLS(spat_diag=True)`` for cross-sections, as ``splm::slmtest`` and Elhorst's ``LMsarsem_panel`` for
     panels with ``bias="none"`` (with time effects only where rows add up to one: elsewhere their formulas leave out
-    what the demeaning does to W, and the numbers here are those of the score test with dummies), as Debarsy and Ertur's routines for
-    individual effects with ``bias="lee-yu"``.
+    what the demeaning does to W, and the numbers here are those of the score test with dummies), as Debarsy and
+    Ertur's routines for individual effects with ``bias="lee-yu"``.
     With time effects and few units the classical form rejects a true null too often: at the 5 % level with two-way
     effects, N = 30, T = 12, LM lag in 11.5 % and LM error in 14.2 % of 10,000 samples, against 4.9 and 5.0 % after
     the transformation of Lee and Yu.
