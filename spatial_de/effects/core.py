@@ -138,7 +138,9 @@ def compute_effects(
         Estimates with their covariance, and the weights.
     inference
         ``"simulation"``: coefficients are drawn from their asymptotic normal distribution; std_error is the
-        standard deviation over draws, the interval their quantiles, statistic = estimate / std_error.
+        standard deviation over draws, the interval their quantiles, statistic = estimate / std_error, and the
+        p-value twice the share of draws on the other side of zero, so that it agrees with the interval also where
+        the distribution is skewed. With r draws it is at least 1 / (r + 1).
         ``"delta"``: standard errors from the analytic derivatives, normal intervals.
     draws, seed
         Number of draws and seed of the simulation.
@@ -167,15 +169,17 @@ def compute_effects(
         half = critical_value(level, coefficients.degrees_of_freedom) * std_error
         low, high = estimate - half, estimate + half
         used = rejected = None
+        p = two_sided_p(_ratio(estimate, std_error), coefficients.degrees_of_freedom)
         notes: tuple[str, ...] = ()
     else:
         sample, rejected = _simulate(coefficients, w, logdet, draws=draws, seed=seed)
         used = len(sample)
         std_error = sample.std(axis=0, ddof=1)
         low, high = np.quantile(sample, [(1 - level) / 2, (1 + level) / 2], axis=0)
+        p = _share_beyond_zero(sample, std_error)
         notes = _heavy_tails(std_error, (high - low) / (2.0 * critical_value(level, None)))
     return Effects(
-        table=_table(coefficients, estimate, std_error, low=low, high=high),
+        table=_table(coefficients, estimate, std_error, p=p, low=low, high=high),
         inference=inference,
         level=level,
         draws=used,
@@ -192,7 +196,7 @@ def _heavy_tails(std_error: NDArray[np.float64], from_quantiles: NDArray[np.floa
         return ()
     note = (
         "Some draws of rho come close to its bound, where effects explode: they dominate the standard errors, "
-        "statistics and p-values of the simulation. Rely on the intervals (quantiles) or on inference='delta'."
+        "and statistics of the simulation. Rely on the intervals and p-values (shares of draws) or on inference='delta'."
     )
     warnings.warn(note, EstimationWarning, stacklevel=4)
     return (note,)
@@ -276,21 +280,32 @@ def two_sided_p(statistic: NDArray[np.float64], df: int | None) -> NDArray[np.fl
     return out
 
 
+def _share_beyond_zero(sample: NDArray[np.float64], std_error: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Two-sided p-values of r draws, shape (m, 3): twice the smaller share on either side of zero, never zero."""
+    below = np.minimum((sample <= 0.0).sum(axis=0), (sample >= 0.0).sum(axis=0))
+    p = np.minimum((2.0 * below + 1.0) / (len(sample) + 1.0), 1.0)
+    return np.where(std_error > 0.0, p, np.nan)
+
+
+def _ratio(estimate: NDArray[np.float64], std_error: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.divide(estimate, std_error, out=np.full_like(estimate, np.nan), where=std_error > 0)
+
+
 def _table(
     c: Coefficients,
     estimate: NDArray[np.float64],
     std_error: NDArray[np.float64],
     *,
+    p: NDArray[np.float64],
     low: NDArray[np.float64],
     high: NDArray[np.float64],
 ) -> pd.DataFrame:
     index = pd.MultiIndex.from_product([c.terms, KINDS], names=["term", "effect"])
-    statistic = np.divide(estimate, std_error, out=np.full_like(estimate, np.nan), where=std_error > 0)
     columns = {
         "estimate": estimate,
         "std_error": std_error,
-        "statistic": statistic,
-        "p_value": two_sided_p(statistic, c.degrees_of_freedom),
+        "statistic": _ratio(estimate, std_error),
+        "p_value": p,
         "conf_low": low,
         "conf_high": high,
     }

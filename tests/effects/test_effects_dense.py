@@ -189,3 +189,24 @@ def test_draws_near_the_bound_are_reported():
     assert "Note: Some draws" in repr(effects)
     far = Coefficients(("a",), np.ones(1), np.zeros(1), 0.3, np.diag([0.01, 0.0, 0.03**2]))
     assert compute_effects(far, weights("row"), draws=2000, seed=1).notes == ()
+
+
+@pytest.mark.filterwarnings("ignore:Some draws")
+@pytest.mark.parametrize("rho", [0.2, 0.8, 0.9])
+def test_p_values_of_simulation_agree_with_its_intervals(rho):
+    """At 5 % the p-value rejects where the 95 % interval leaves out zero, whatever the skewness."""
+    seen = set()
+    for beta in np.linspace(-0.5, 0.5, 41):
+        c = Coefficients(("a",), np.array([beta]), np.array([0.1]), rho, np.diag([0.01, 0.01, 0.04**2]))
+        table = compute_effects(c, weights("row"), draws=999, seed=2).table
+        outside = (table["conf_low"] > 0.0) | (table["conf_high"] < 0.0)
+        clear = (table["p_value"] - 0.05).abs() > 0.005  # the share moves in steps of two thousandths
+        assert ((table["p_value"] < 0.05) == outside)[clear].all()
+        seen |= set(outside)
+        assert table["p_value"].between(1e-3, 1.0).all()
+    assert seen == {True, False}
+
+
+def test_an_effect_that_every_draw_gives_has_the_smallest_p_value():
+    c = Coefficients(("a",), np.array([5.0]), np.zeros(1), 0.3, np.diag([0.01, 0.0, 0.01**2]))
+    assert (compute_effects(c, weights("row"), draws=999, seed=0).table["p_value"] == 1e-3).all()

@@ -100,7 +100,7 @@ def conventions(job: Job, main: Results) -> list[str]:
     inference = job.config.inference
     out.append(
         f"Intervals of effects: {inference.draws:,} draws from the estimates' normal distribution (LeSage and Pace "
-        f"2009), seed {inference.seed}; p from estimate / standard deviation of the draws."
+        f"2009), seed {inference.seed}; p is twice the share of draws beyond zero."
     )
     return out
 
