@@ -195,8 +195,9 @@ def _heavy_tails(std_error: NDArray[np.float64], from_quantiles: NDArray[np.floa
     if not (std_error > _HEAVY * from_quantiles).any():
         return ()
     note = (
-        "Some draws of rho come close to its bound, where effects explode: they dominate the standard errors, "
-        "and statistics of the simulation. Rely on the intervals and p-values (shares of draws) or on inference='delta'."
+        "Some draws of rho come close to its bound, where effects explode: they dominate the standard errors "
+        "and statistics of the simulation. Rely on the intervals and p-values (shares of draws), or on "
+        "inference='delta'."
     )
     warnings.warn(note, EstimationWarning, stacklevel=4)
     return (note,)
