@@ -209,6 +209,26 @@ def on_sphere(lon_lat: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.column_stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
 
 
+def around(shapes: NDArray[np.object_], centre: NDArray[np.float64]) -> NDArray[np.object_]:
+    """Shapes in degrees drawn around a centre (unit vector) in the azimuthal equidistant projection, in kilometres."""
+    import shapely
+
+    pole = np.array([0.0, 0.0, 1.0]) if abs(centre[2]) < 0.9 else np.array([1.0, 0.0, 0.0])
+    east = np.cross(pole, centre)
+    east /= np.linalg.norm(east)
+    frame = np.stack([east, np.cross(centre, east)])
+
+    def draw(lon_lat: NDArray[np.float64]) -> NDArray[np.float64]:
+        place = on_sphere(lon_lat)
+        plane = place @ frame.T
+        sine = np.linalg.norm(plane, axis=1)
+        angle = np.arctan2(sine, place @ centre)
+        stretch = np.divide(angle, sine, out=np.ones_like(sine), where=sine > 0)
+        return np.asarray(EARTH_RADIUS_KM * stretch[:, None] * plane)
+
+    return np.asarray(shapely.transform(shapes, draw))
+
+
 def sphere_centroids(shapes: NDArray[np.object_]) -> NDArray[np.float64]:
     """Centroids of areas on the sphere as unit vectors, shape (n, 3).
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from scipy import sparse
 
-from spatial_de.boundaries import EARTH_RADIUS_KM, check_polygons, crs_name, on_sphere
+from spatial_de.boundaries import around, check_polygons, crs_name, sphere_centroids
 from spatial_de.errors import BoundaryWarning, OptionError, WeightsWarning
 from spatial_de.weights.core import IslandTreatment, Provenance, SpatialWeights
 from spatial_de.weights.islands import treat_islands
@@ -135,16 +135,19 @@ def _of_order(matrix: sparse.csr_array, order: int, *, include_lower: bool) -> s
 
 
 def nearest_polygons(gdf: gpd.GeoDataFrame, shapes: NDArray[np.object_], alone: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Position of the polygon nearest to each of some polygons: great circles for degrees, planar otherwise."""
-    import shapely
-    from scipy.spatial import KDTree
+    """Position of the polygon nearest to each of some polygons, border to border.
 
-    coords, owner = shapely.get_coordinates(shapes, return_index=True)
+    Degrees are drawn around each of them in the azimuthal equidistant projection, which is true to distances from its
+    centre; other coordinates are taken as planar. Of several equally near the first is taken.
+    """
+    import shapely
+
     geographic = gdf.crs is not None and gdf.crs.is_geographic
-    places = EARTH_RADIUS_KM * on_sphere(coords) if geographic else coords
+    centres = sphere_centroids(shapes[alone]) if geographic else None
     found = np.empty(len(alone), dtype=np.intp)
     for k, unit in enumerate(alone):
-        others = owner != unit
-        distance, position = KDTree(places[others]).query(places[~others])
-        found[k] = owner[others][position[distance.argmin()]]
+        drawn = shapes if centres is None else around(shapes, centres[k])
+        distance = shapely.distance(drawn[unit], drawn)
+        distance[unit] = np.inf
+        found[k] = int(distance.argmin())
     return found

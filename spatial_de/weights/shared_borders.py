@@ -41,6 +41,14 @@ class _Edges:
     owner: NDArray[np.intp]
 
 
+@dataclass(frozen=True, slots=True)
+class _Corners:
+    """Hashes of all vertices and the polygons they belong to, shape (E,)."""
+
+    key: NDArray[np.uint64]
+    owner: NDArray[np.intp]
+
+
 def contiguous_pairs(shapes: NDArray[np.object_], *, rule: str, snap: float | None = None) -> Pairs:
     """Pairs of polygons that share a vertex (queen) or an edge (rook).
 
@@ -57,6 +65,9 @@ def contiguous_pairs(shapes: NDArray[np.object_], *, rule: str, snap: float | No
     xy, edges = _edges(shapes)
     vertex = _hash(xy[edges.start])
     head = _hash(xy[edges.start + 1])
+    real = vertex != head  # a repeated vertex makes an edge that is a point, and a point is no border
+    if not real.all():
+        vertex, head, edges = vertex[real], head[real], _Edges(edges.start[real], edges.owner[real])
     edge = _mix(vertex + head)  # the same for both directions
     lonely, edge_pairs = _matches(edge, edges.owner, n)
     exact = _matches(vertex, edges.owner, n)[1] if rule == "queen" else edge_pairs
@@ -65,9 +76,12 @@ def contiguous_pairs(shapes: NDArray[np.object_], *, rule: str, snap: float | No
         raise OptionError(f"snap={snap!r} must not be negative.")
     gained = np.empty(0, dtype=np.int64)
     if tolerance > 0 and lonely.any():
-        near = _near_vertices if rule == "queen" else _near_edges
         rim = _Edges(edges.start[lonely], edges.owner[lonely])
-        gained = np.setdiff1d(near(shapes, xy, rim, tolerance=tolerance), exact, assume_unique=True)
+        if rule == "queen":
+            near = _near_vertices(shapes, xy, rim, corners=_Corners(vertex, edges.owner), tolerance=tolerance)
+        else:
+            near = _near_edges(shapes, xy, rim, tolerance=tolerance)
+        gained = np.setdiff1d(near, exact, assume_unique=True)
     keys = np.concatenate([exact, gained])
     order = np.argsort(keys)
     snapped = np.repeat([False, True], [len(exact), len(gained)])[order]
@@ -166,12 +180,13 @@ def _typical_diameter(shapes: NDArray[np.object_]) -> float:
 
 
 def _near_vertices(
-    shapes: NDArray[np.object_], xy: NDArray[np.float64], lonely: _Edges, *, tolerance: float
+    shapes: NDArray[np.object_], xy: NDArray[np.float64], lonely: _Edges, *, corners: _Corners, tolerance: float
 ) -> NDArray[np.int64]:
     """Pairs of polygons with a vertex of one within the tolerance of the other.
 
     Only ends of edges that no other polygon has can hide a contact: the outer rim of the layer, gaps, overlaps,
-    T-junctions.
+    T-junctions. Where such an end lies on a polygon that has no vertex there, all polygons that meet in it touch it,
+    also those whose own edges are all matched.
     """
     import shapely
 
@@ -179,7 +194,37 @@ def _near_vertices(
     owner = np.concatenate([lonely.owner, lonely.owner])[first]
     point, polygon = shapely.STRtree(shapes).query(shapely.points(xy[ends]), predicate="dwithin", distance=tolerance)
     apart = owner[point] != polygon
-    return _distinct(_pair_keys(owner[point[apart]], polygon[apart], len(shapes)))
+    point, polygon = point[apart], polygon[apart]
+    key = _hash(xy[ends])
+    between = ~np.isin(_belonging(key[point], polygon), _belonging(key, owner))
+    place, unit = _meeting(corners, key[point[between]], polygon[between])
+    pairs = [_pair_keys(owner[point], polygon, len(shapes)), _pair_keys(place, unit, len(shapes))]
+    return _distinct(np.concatenate(pairs))
+
+
+def _belonging(key: NDArray[np.uint64], owner: NDArray[np.intp]) -> NDArray[np.uint64]:
+    """Hash of a vertex together with a polygon."""
+    return _mix(key + owner.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15))
+
+
+def _meeting(
+    corners: _Corners, key: NDArray[np.uint64], polygon: NDArray[np.intp]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Every polygon with a vertex of the given hashes, paired with the polygon given for it."""
+    if not len(key):
+        return polygon, polygon
+    order = np.argsort(key)
+    key, polygon = key[order], polygon[order]
+    low = np.uint64(0xFFFF)
+    seen = np.zeros(int(low) + 1, dtype=bool)  # the low bits sort out almost all vertices at little cost
+    seen[key & low] = True
+    at = np.flatnonzero(seen[corners.key & low])
+    first, last = (np.searchsorted(key, corners.key[at], side) for side in ("left", "right"))
+    count = last - first
+    within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    unit, other = np.repeat(corners.owner[at], count), polygon[np.repeat(first, count) + within]
+    apart = unit != other
+    return unit[apart], other[apart]
 
 
 def _near_edges(

@@ -220,3 +220,46 @@ def test_colliding_high_bits_are_put_in_order():
     order, ranked = shared_borders._sorted(keys)
     assert np.array_equal(ranked, np.sort(keys))
     assert np.array_equal(keys[order], ranked)
+
+
+def test_repeated_vertices_make_no_border():
+    """Rounded coordinates repeat vertices; two polygons that meet in such a corner share a point, not a line."""
+    shapes = [
+        shapely.Polygon([(0, 0), (1, 0), (1, 1), (1, 1), (0, 1)]),
+        shapely.Polygon([(1, 1), (1, 1), (2, 1), (2, 2), (1, 2)]),
+    ]
+    cells = gpd.GeoDataFrame(geometry=shapes, index=["a", "b"])
+    assert contiguity(cells, rule="rook", islands="keep").n_links == 0
+    assert contiguity(cells, rule="queen").n_links == 2
+    plain = grid(3, 3)
+    doubled = plain.set_geometry(
+        [shapely.Polygon(np.repeat(shapely.get_coordinates(cell), 2, axis=0)) for cell in plain.geometry]
+    )
+    for rule in ("rook", "queen"):
+        assert borders(contiguity(doubled, rule=rule)) == borders(contiguity(plain, rule=rule))
+
+
+@pytest.mark.parametrize(
+    ("crs", "unit", "origin"), [(32650, 1000.0, (0, 0)), (4326, 0.1, (100, 30)), (4326, 0.1, (165, -40))]
+)
+def test_an_island_is_linked_with_the_nearest_border_not_the_nearest_vertex(crs, unit, origin):
+    boxes = [(0, 0, 100, 10), (0, -10, 100, 0), (48, 30, 52, 34), (52, 30, 56, 34), (49, 12, 51, 14)]
+    corners = [unit * np.array(b) + np.tile(origin, 2) for b in boxes]
+    shapes = gpd.GeoSeries([shapely.box(*b) for b in corners], crs=crs)
+    cells = shapes.to_frame("geometry").set_index(pd.Index(["long", "below", "far1", "far2", "island"]))
+    assert contiguity(cells, islands="nearest").provenance.notes == ("island -> long (nearest)",)
+
+
+@pytest.mark.filterwarnings("ignore:.*found by snapping")
+def test_all_polygons_that_meet_in_a_t_junction_touch_the_edge_it_lies_on():
+    """The wedge between two neighbours has no unmatched edge of its own."""
+    shapes = [
+        shapely.Polygon([(0, 0), (2, 0), (2, 1), (0, 1)]),
+        shapely.Polygon([(0, 1), (1, 1), (0, 2)]),
+        shapely.Polygon([(1, 1), (2, 2), (0, 2)]),
+        shapely.Polygon([(1, 1), (2, 1), (2, 2)]),
+    ]
+    cells = gpd.GeoDataFrame(geometry=shapes, index=["long", "left", "wedge", "right"])
+    w = contiguity(cells)
+    assert set(w.neighbors("wedge").index) == {"long", "left", "right"}
+    assert w.n_links == 12
