@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 INTERCEPT = "Intercept"
 _CALL = re.compile(r"\w+\([^()]*\)")
+_NAME = re.compile(r"[^\W\d]\w*")
 _POWER = re.compile(r"[\w`]\s*(\*\*|\^)")  # (x + z)**2, all crossings of two, is meant
 
 
@@ -100,8 +101,7 @@ def build_design(formula: str, data: Panel | pd.DataFrame) -> Design:
         units, times = frame.index, None
     else:
         raise DataError(f"Data must be a Panel or a DataFrame indexed by unit, not {type(data).__name__}.")
-    _check_variables(parsed, frame)
-    y, X, spec = _evaluate(parsed, frame, formula)
+    y, X, spec = _evaluate(parsed, _variables(parsed, frame), formula)
     shape = (len(units), 1 if times is None else len(times))
     keep = [name != INTERCEPT for name in spec.column_names]
     return Design(
@@ -177,39 +177,47 @@ def _without_calls(formula: str) -> str:
 def _called(parsed: Any) -> set[str]:
     """Names of the functions in the formula."""
     return {str(v) for v in parsed.rhs.required_variables | parsed.lhs.required_variables} | {
-        factor.expr.split("(")[0]
-        for side in (parsed.lhs, parsed.rhs)
-        for term in side
-        for factor in term.factors
-        if "(" in factor.expr
+        factor.expr.split("(")[0] for factor in _factors(parsed) if "(" in factor.expr
     }
 
 
-def _check_variables(parsed: Any, frame: pd.DataFrame) -> None:
-    names = sorted(parsed.required_variables, key=str)
+def _variables(parsed: Any, frame: pd.DataFrame) -> pd.DataFrame:
+    """The variables of the formula, checked; numbers as float64, so that no small integer type overflows in it."""
+    # formulaic does not list what is inside its own functions, such as center(x)
+    inside = {name for factor in _factors(parsed) for name in _NAME.findall(factor.expr)} & set(frame.columns)
+    names = sorted({str(name) for name in parsed.required_variables} | inside)
+    if INTERCEPT in names:
+        raise FormulaError(
+            f"A variable cannot be called {INTERCEPT!r}, which in formulas is the constant: rename the column."
+        )
     for name in names:
         if name not in frame.columns:
             raise FormulaError(
                 f"The formula names {name!r}, which is not in the data.{did_you_mean(name, frame.columns)} "
                 f"There are {name_some(frame.columns, 8)}."
             )
-    wrapped = _categorical_names(parsed)
+    wrapped = [name for name in names if name in _categorical_names(parsed)]
     numbers = frame[[name for name in names if name not in wrapped]]
-    warn_of_codes(numeric_values(numbers), numbers)
+    values = numeric_values(numbers)
+    warn_of_codes(values, numbers)
     for name in wrapped:
         holes = frame.index[frame[name].isna()]
         if len(holes):
             raise DataError(f"Variable {name!r} is missing at {name_some(holes)}.")
+    return pd.DataFrame(values, index=frame.index, columns=numbers.columns).join(frame[wrapped])
 
 
 def _categorical_names(parsed: Any) -> set[str]:
-    """Variables that appear inside C()."""
-    found = set()
-    for term in parsed.rhs:
-        for factor in term.factors:
-            if factor.expr.startswith("C("):
-                found.add(factor.expr[2:].split(",")[0].rstrip(")").strip())
-    return found
+    """Variables that appear inside C() and nowhere else."""
+    inside, outside = set(), set()
+    for factor in _factors(parsed):
+        (inside if factor.expr.startswith("C(") else outside).update(_NAME.findall(factor.expr))
+    return inside - outside
+
+
+def _factors(parsed: Any) -> list[Any]:
+    """Every factor of every term, the response's included."""
+    return [factor for term in (*parsed.lhs, *parsed.rhs) for factor in term.factors]
 
 
 def _evaluate(parsed: Any, frame: pd.DataFrame, formula: str) -> tuple[NDArray[np.float64], NDArray[np.float64], Any]:

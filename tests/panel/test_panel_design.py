@@ -140,3 +140,31 @@ def test_names_with_blanks_in_backticks(table):
     named = table.rename(columns={"x": "digital index"})
     design = build_design("y ~ `digital index`", sde.Panel(named, "code", "year"))
     np.testing.assert_array_equal(design.X[:, :, 0], sde.Panel(table, "code", "year").wide("x"))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "Int8", "float32", "int64"])
+@pytest.mark.parametrize("term", ["I(x**2)", "I(x*z)", "x:z", "I(-x)", "I(x-z)", "log(x)", "exp(x)"])
+def test_arithmetic_in_a_formula_is_that_of_double_precision(term, dtype):
+    """Small integers overflow in silence: 60 squared is 16 in int8."""
+    rng = np.random.default_rng(0)
+    plain = pd.DataFrame(
+        {"y": rng.normal(size=30), "x": rng.integers(20, 70, 30) * 1.0, "z": rng.integers(20, 70, 30) * 1.0}
+    )
+    small = plain.astype({"x": dtype, "z": dtype})
+    np.testing.assert_array_equal(build_design(f"y ~ {term}", small).X, build_design(f"y ~ {term}", plain).X)
+
+
+def test_large_integers_do_not_overflow():
+    yuan = pd.DataFrame({"y": [1.0, 2.0, 4.0, 3.0], "gdp": [10**10, 5 * 10**10, 7 * 10**10, 3 * 10**10]})
+    np.testing.assert_allclose(build_design("y ~ I(gdp**2)", yuan).X[0, :, 0], yuan["gdp"].astype(float) ** 2)
+
+
+def test_a_variable_called_intercept_is_refused():
+    table = pd.DataFrame({"y": [1.0, 2.0, 4.0], "Intercept": [1.0, 5.0, 2.0]})
+    with pytest.raises(FormulaError, match="A variable cannot be called 'Intercept'"):
+        build_design("y ~ Intercept", table)
+
+
+def test_conditions_inside_c():
+    table = pd.DataFrame({"y": [1.0, 2.0, 4.0, 0.0], "x": [1, 5, 2, 7]})
+    assert build_design("y ~ C(x > 3)", table).x_names == ("C(x > 3)[T.True]",)
