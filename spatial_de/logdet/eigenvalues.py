@@ -10,11 +10,18 @@ import numpy as np
 from spatial_de.errors import IdentificationError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import ArrayLike, NDArray
+    from scipy.sparse import csr_array
 
     from spatial_de.weights import SpatialWeights
 
-_REAL = 1e-10  # imaginary parts below this, relative to the largest modulus, are rounding
+_ZERO = 1e-10  # relative to the largest row sum
+# Imaginary parts below this, relative to the largest modulus, are rounding: a double real eigenvalue without a second
+# eigenvector comes out as a pair a square root of the machine precision apart. A pair that is truly complex and as near
+# to the real line makes I - rho W all but singular as well.
+_REAL = 1e-6
 
 
 @dataclass(frozen=True)
@@ -94,7 +101,20 @@ def _eigenvalues(w: SpatialWeights) -> NDArray[np.float64] | NDArray[np.complex1
     form = w.symmetric_form
     if form is not None:
         return np.linalg.eigvalsh(form.toarray())
-    return np.linalg.eigvals(w.sparse.toarray())
+    return np.concatenate([np.linalg.eigvals(block) for block in _strong_blocks(w.sparse)])
+
+
+def _strong_blocks(matrix: csr_array) -> Iterator[NDArray[np.float64]]:
+    """Dense diagonal blocks of the units that can reach each other: their eigenvalues are those of the whole.
+
+    Of the whole matrix at once, eigenvalues that blocks share would come out as complex pairs.
+    """
+    from scipy.sparse.csgraph import connected_components
+
+    count, labels = connected_components(matrix, directed=True, connection="strong")
+    order = np.argsort(labels, kind="stable")
+    for members in np.split(order, np.cumsum(np.bincount(labels, minlength=count))[:-1]):
+        yield matrix[members][:, members].toarray()
 
 
 def _bounds(eigenvalues: NDArray[np.float64] | NDArray[np.complex128], w: SpatialWeights) -> tuple[float, float]:
@@ -103,11 +123,11 @@ def _bounds(eigenvalues: NDArray[np.float64] | NDArray[np.complex128], w: Spatia
     if reach == 0.0:
         raise IdentificationError("The weights hold no links: a spatial lag is not identified.")
     radius = float(np.abs(eigenvalues).max())
-    if radius <= _REAL * reach:
+    if radius <= _ZERO * reach:
         return -1.0 / reach, 1.0 / reach
     real = eigenvalues.real[np.abs(eigenvalues.imag) <= _REAL * radius]
     smallest, largest = float(real.min(initial=0.0)), float(real.max(initial=0.0))
-    low = 1.0 / smallest if smallest < -_REAL * radius else -1.0 / radius
-    high = 1.0 / largest if largest > _REAL * radius else 1.0 / radius
-    is_one = w.is_row_stochastic and abs(high - 1.0) < _REAL  # negative weights may have a larger eigenvalue than one
+    low = 1.0 / smallest if smallest < -_ZERO * radius else -1.0 / radius
+    high = 1.0 / largest if largest > _ZERO * radius else 1.0 / radius
+    is_one = w.is_row_stochastic and abs(high - 1.0) < _ZERO  # negative weights may have a larger eigenvalue than one
     return low, 1.0 if is_one else high

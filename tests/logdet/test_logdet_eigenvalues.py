@@ -144,3 +144,31 @@ def test_the_same_weights_share_one_determinant():
 def test_refusals():
     with pytest.raises(IdentificationError, match="hold no links"):
         log_determinant(SpatialWeights(np.zeros((3, 3)), list("abc")))
+
+
+def test_eigenvalues_that_two_blocks_share_stay_real():
+    """Two periods in one cross-section: every eigenvalue is double, with one eigenvector."""
+    n = 10
+    path = np.diag(np.ones(n - 1), 1)
+    path[0, 4] = path[2, 6] = 1.0
+    block = path + path.T
+    stacked = np.block([[block, np.zeros((n, n))], [np.eye(n), block]])
+    expected = np.sort(np.concatenate([np.linalg.eigvalsh(block)] * 2))
+    logdet = log_determinant(SpatialWeights(stacked, range(2 * n)))
+    np.testing.assert_allclose(np.sort(logdet.eigenvalues.real), expected, atol=1e-12)
+    np.testing.assert_allclose(logdet.bounds, (1.0 / expected[0], 1.0 / expected[-1]), rtol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_no_determinant_changes_its_sign_inside_the_interval(seed):
+    """Sparse directed graphs (two nearest neighbours), whose eigenvalues are often defective."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(6, 24))
+    points = rng.random((n, 2))
+    distance = np.linalg.norm(points[:, None] - points[None], axis=2) + 9.0 * np.eye(n)
+    links = np.zeros((n, n))
+    np.put_along_axis(links, np.argsort(distance, axis=1)[:, :2], 1.0, axis=1)
+    w = SpatialWeights(links, range(n), normalization="row")
+    W, (low, high) = w.sparse.toarray(), log_determinant(w).bounds
+    signs = [np.linalg.slogdet(np.eye(n) - rho * W)[0] for rho in np.linspace(low, high, 403)[1:-1]]
+    assert min(signs) > 0
