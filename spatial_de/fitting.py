@@ -117,6 +117,7 @@ def fit(
         if aligned is not None and aligned.n_links == 0:
             spec, aligned = _without_links(spec)
         _refuse_uniform(aligned, effects, spec)
+        _refuse_exchangeable(design, spec)
         lagged = _durbin(durbin, design, spec)
         problem = build_problem(design, aligned, spec=spec, effects=effects, bias=treatment, durbin=lagged)
         _warn_of_two_values(design)
@@ -248,6 +249,15 @@ def _refuse_uniform(w: SpatialWeights | None, effects: Effects, spec: ModelSpec)
         raise IdentificationError(
             "Every unit has every other as neighbour with the same weight: with time effects the spatial lag is a "
             "multiple of the response itself, and rho is not identified. Use other weights or drop the time effects."
+        )
+
+
+def _refuse_exchangeable(design: Design, spec: ModelSpec) -> None:
+    """Without regressors ``(I - rho W)(I - lambda W) y = e``: rho and lambda can change places."""
+    if spec.lag_y and spec.lag_error and not design.x_names:
+        raise IdentificationError(
+            f"model={spec.name!r} without regressors cannot tell rho from lambda, which can change places: use "
+            "model='sar' or 'sem', or add regressors."
         )
 
 

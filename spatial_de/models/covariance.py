@@ -97,6 +97,11 @@ def _driscoll_kraay(estimate: Estimate, bandwidth: int | None) -> NDArray[np.flo
     Driscoll, J. C. and Kraay, A. C. (1998). *Review of Economics and Statistics* 80, 549-560, equation (7).
     """
     T = estimate.e.shape[0]
+    if T < 3 and estimate.problem.effects in {"individual", "two-way"}:
+        raise OptionError(
+            "cov='driscoll-kraay' is not defined for two times with individual effects: both times have the same "
+            "scores, and their variance is zero. Use cov='cluster'."
+        )
     lags = default_bandwidth(T) if bandwidth is None else bandwidth
     check_whole(lags, "bandwidth", least=0)
     if lags >= T:

@@ -104,7 +104,8 @@ def estimate_ml(problem: Problem, *, information: Information = "observed", logd
     else:
         size = problem.k + problem.spec.lag_y + problem.spec.lag_error + 1
         scaled_bread = np.full((size, size), np.nan)
-    if problem.bias == "correction" or (problem.n_time_dummies and problem.bias != "none"):
+    corrects = problem.bias == "correction" or (problem.n_time_dummies and problem.bias != "none")
+    if corrects and record.converged:
         point = correct(problem, likelihood, point)
     estimate = _finish(problem, point, scaled_bread=scaled_bread, record=record)
     if problem.spec.lag_y and problem.weights is not None:

@@ -71,7 +71,8 @@ def _mean_effects(problem: Problem) -> Effects:
 
     The published information matrix of the direct form keeps the period means of ``G Z delta`` (Elhorst 2014,
     equation 3.31), which differ from zero where the columns of W do not add up to one. It is kept as published:
-    its standard errors are smaller than those of the full information with dummies by up to half a per cent.
+    its standard errors are smaller than those of the full information with dummies, the more so the smaller the
+    panel.
     """
     if problem.drop_unit_root or problem.eliminated not in {"time", "two-way"}:
         return problem.eliminated

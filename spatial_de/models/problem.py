@@ -178,7 +178,6 @@ def build_problem(
             "use fewer regressors, fewer effects or more data."
         )
     check_rank(Z.reshape(T * N, -1), names)
-    raw_z = [column.values for column in columns]
     error = spec.lag_error
     individual = eliminated in {"individual", "two-way"} and bias != "none"
     transformed_times = eliminated in {"time", "two-way"} and bias == "lee-yu"
@@ -193,9 +192,7 @@ def build_problem(
         Z=Z,
         My=within(lag.plain(y.values), eliminated) / y_scale if error else None,
         MWy=within(lag.plain(Wy.values), eliminated) / y_scale if error and Wy is not None else None,
-        MZ=np.stack([within(lag.plain(z), eliminated) / s for z, s in zip(raw_z, z_scale, strict=True)], axis=2)
-        if error
-        else None,
+        MZ=_lagged_regressors(columns, lag, scale=z_scale, like=Z, effects=eliminated) if error else None,
         names=tuple(names),
         lagged=lagged,
         y_centre=y.centre,
@@ -210,6 +207,16 @@ def build_problem(
         eliminated=eliminated,
         n_time_dummies=n_dummies,
     )
+
+
+def _lagged_regressors(
+    columns: list[_Column], lag: _Lag, *, scale: NDArray[np.float64], like: NDArray[np.float64], effects: Effects
+) -> NDArray[np.float64]:
+    """Regressors lagged by the weights of the error, shape (T, N, k)."""
+    out = np.empty_like(like)
+    for j, column in enumerate(columns):
+        out[:, :, j] = within(lag.plain(column.values), effects) / scale[j]
+    return out
 
 
 class _Lag:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from spatial_de.models.likelihood import Point
 
-_GRID = 14  # starting points along each axis, denser towards its ends
+_GRID = 24  # starting points along each axis, denser towards its ends
 _MAX_STEPS = 200
 _CLOSE = 1e-3  # standard errors from the maximum at which Newton's steps need no watching
 _SAME = 1e-6  # of the interval: maxima closer than this are one

@@ -12,6 +12,7 @@ import pandas as pd
 from spatial_de.errors import DataError, DataWarning, PanelError
 from spatial_de.wording import did_you_mean, name_some, plural
 
+_IN_ORDER = re.compile(r"\d{4}([-/. ]?[QMHSWD]?\d{1,2}){0,2}", re.IGNORECASE)  # text that sorts as time does
 _CODES = (-99.0, -999.0, -9999.0, -99999.0, 999.0, 9999.0, 99999.0, 999999.0)  # that people write for "missing"
 
 if TYPE_CHECKING:
@@ -76,23 +77,13 @@ def _check_times(times: pd.Series, name: str) -> None:
             f"Column {name!r} holds numbers as text such as {times.iloc[0]!r}: "
             f"use integers, df[{name!r}] = df[{name!r}].astype(int)."
         )
-    if kinds == {"str"}:
-        _check_text_order(sorted(set(times)), name)
-
-
-def _check_text_order(times: list[str], name: str) -> None:
-    """Refuse text that the alphabet puts into another order than its numbers do, such as 2013M1, 2013M10, 2013M2."""
-
-    def by_number(time: str) -> list[tuple[int, str]]:
-        return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", time)]
-
-    natural = sorted(times, key=by_number)
-    if natural != times:
-        wrong = next(i for i, (a, b) in enumerate(zip(times, natural, strict=True)) if a != b)
+    labels = [label for label in times.unique().tolist() if isinstance(label, str)]
+    odd = [label for label in labels if not _IN_ORDER.fullmatch(label) or len(label) != len(labels[0])]
+    if odd:
         raise PanelError(
-            f"Column {name!r} holds times as text, which would be sorted as text: {times[wrong]!r} before "
-            f"{natural[wrong]!r}. Number the times with integers in their order, or pad the numbers with zeros "
-            "(2013M02)."
+            f"Column {name!r} holds times as text such as {odd[0]!r}, which the alphabet may put into another "
+            "order than the calendar. Number them with integers in their order, or write them with the year first and "
+            "zeros in front, like 2013Q1, 2013M02, 2013-02."
         )
 
 

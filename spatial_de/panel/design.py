@@ -209,7 +209,8 @@ def _variables(parsed: Any, frame: pd.DataFrame) -> pd.DataFrame:
 
 def _categorical_names(parsed: Any) -> set[str]:
     """Variables that appear inside C() and nowhere else."""
-    inside, outside = set(), set()
+    inside: set[str] = set()
+    outside: set[str] = set()
     for factor in _factors(parsed):
         (inside if factor.expr.startswith("C(") else outside).update(_NAME.findall(factor.expr))
     return inside - outside

@@ -14,6 +14,7 @@ from spatial_de.effects.core import Coefficients, Effects, Inference, compute_ef
 from spatial_de.errors import EstimationWarning, OptionError
 from spatial_de.models.covariance import COVARIANCES, Covariance, covariance, default_bandwidth
 from spatial_de.panel.design import INTERCEPT
+from spatial_de.panel.transforms import within
 from spatial_de.results.summary import render_summary
 from spatial_de.wording import check_option
 
@@ -212,9 +213,10 @@ class Results:
 
     @property
     def r_squared(self) -> float:
-        """Share of the (transformed) response's sum of squares that the innovations leave out."""
+        """Share of the response's sum of squares, effects taken out, that the innovations leave out."""
         problem = self.estimate.problem
-        y = problem.y - problem.y.mean() if self._design.intercept else problem.y
+        y = within(problem.y, problem.effects)  # also where dummies of times stand among the regressors
+        y = y - y.mean() if self._design.intercept else y
         return float(1.0 - np.sum(self.estimate.e**2) / np.sum(y**2))
 
     @property
@@ -253,14 +255,16 @@ class Results:
         if cov != "classical" and self.method != "ml":
             raise OptionError(f"cov={cov!r} is available for method='ml' only; this fit used {self.method!r}.")
         n_times = 1 if self.times is None else len(self.times)
-        notes = self.notes
+        warning = few_times_note(n_times, self.n_params)
+        notes = tuple(note for note in self.notes if note != warning)
         if cov == "driscoll-kraay":
             bandwidth = default_bandwidth(n_times) if bandwidth is None else bandwidth
             if 1 < n_times < FEW_TIMES:
-                notes = (*notes, few_times_note(n_times, self.n_params))
-                warnings.warn(notes[-1], EstimationWarning, stacklevel=2)
+                notes = (*notes, warning)
         changed = replace(self, cov_type=cov, bandwidth=bandwidth, notes=notes)
         _ = changed.std_errors  # refuses here, not at the first table
+        if warning in notes:
+            warnings.warn(warning, EstimationWarning, stacklevel=2)
         return changed
 
     def effects(

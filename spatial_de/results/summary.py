@@ -65,8 +65,9 @@ def _table(fit: Results) -> list[str]:
     p = f"P>|{letter}|"
     head = f"{fit.response[:21]:<22}{'Coef.':>12}{'Std. err.':>12}{letter:>9}{p:>8}{'[95% conf. interval]':>25}"
     lines = [head, "-" * _WIDTH]
-    own = [t for t in frame.index if not t.startswith("W_") and t not in {"rho", "lambda", "sigma2"}]
-    lagged = [t for t in frame.index if t.startswith("W_") and t not in own]
+    problem = fit.estimate.problem
+    lagged = [f"W_{problem.design.x_names[j]}" for j in problem.lagged]
+    own = [t for t in frame.index if t not in {*lagged, "rho", "lambda", "sigma2"}]
     spatial = [t for t in ("rho", "lambda") if t in frame.index]
     for title, terms in (("", own), ("Spatial lags of regressors", lagged), ("Spatial parameters", spatial)):
         if terms and title:
@@ -116,6 +117,6 @@ def _number(value: float) -> str:
     if not np.isfinite(value):
         return "."
     size = abs(value)
-    if size and (size < 1e-3 or size >= 1e7):
+    if size and (size < 1e-3 or size >= 1e6):
         return f"{value:.3e}"
     return f"{value:,.4f}" if size < 1000 else f"{value:,.2f}"

@@ -296,6 +296,12 @@ REFUSED = {
         e.CapacityError,
         "Eigenvalues of 7,000 x 7,000 weights would need about 1.2 GB; the limit is 6,000 units. Use logdet='sparse'.",
     ),
+    "A rho and lambda that can change places": (
+        lambda: sde.fit("y ~ 1", panel(), W, model="sac"),
+        e.IdentificationError,
+        "model='sac' without regressors cannot tell rho from lambda, which can change places: use model='sar' or 'sem', "
+        "or add regressors.",
+    ),
     "A misspelt model": (
         lambda: sde.fit("y ~ x", panel(), W, model="sdn"),
         e.OptionError,

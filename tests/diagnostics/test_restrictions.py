@@ -201,7 +201,7 @@ def test_a_bound_has_no_test(example):
 
 
 def test_fewer_times_than_restrictions_under_driscoll_kraay(example, quietly):
-    data, w = example(12, 2, "row", k=5)
+    data, w = example(12, 3, "row", k=5)
     fit = quietly(sde.fit, "y ~ x1 + x2 + x3 + x4 + x5", data, w, cov="driscoll-kraay")
     with pytest.raises(IdentificationError, match="covariance of the 5 restrictions is singular"):
         wald_test(fit, "sar")

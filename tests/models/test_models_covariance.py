@@ -196,3 +196,20 @@ def test_effects_inherit_the_covariance(cov, fixed, instance):
         slope = np.array([1.0, 1.0, (beta + theta) / (1.0 - rho)]) / (1.0 - rho)
         variance = slope @ fit.cov.loc[names, names].to_numpy() @ slope
         assert table.loc[(term, "total"), "std_error"] == pytest.approx(np.sqrt(variance), rel=1e-10)
+
+
+@pytest.mark.parametrize("fixed", ["individual", "two-way"])
+def test_two_times_have_no_driscoll_kraay_variance(fixed, instance):
+    """The scores of the two times are the same: their variance would be rounding noise."""
+    panel, w, _ = instance("asymmetric-row", n=10, t=2, seed=21)
+    fit = sde.fit("y ~ x0 + x1", panel, w, model="sar", fixed=fixed)
+    with pytest.raises(OptionError, match="not defined for two times with individual effects"):
+        fit.with_cov("driscoll-kraay")
+
+
+def test_notes_of_another_covariance_do_not_stay(instance):
+    panel, w, _ = instance("asymmetric-row", n=10, t=8, seed=21)
+    fit = sde.fit("y ~ x0 + x1", panel, w, model="sar")
+    kraay = quietly(fit.with_cov, "driscoll-kraay")
+    assert quietly(kraay.with_cov, "driscoll-kraay").notes == kraay.notes
+    assert kraay.with_cov("cluster").notes == fit.notes

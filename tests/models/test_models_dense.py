@@ -133,3 +133,26 @@ def test_a_maximum_at_the_unit_root_is_never_taken_for_an_interior_one(model, fi
         elif fit.converged:
             np.testing.assert_allclose(brute.slope([fit.params.iloc[-2]])[0], 0.0, atol=1e-6)
     assert min(found.values()) > 0, found
+
+
+@pytest.mark.parametrize("model", ["sar", "sem"])
+@pytest.mark.parametrize("fixed", ["individual", "two-way"])
+def test_models_of_effects_alone(model, fixed, instance, dense):
+    """No regressor but the effects: what is left is spatial dependence."""
+    panel, w, (y, X, W) = instance("asymmetric-row", n=12, t=6, seed=5)
+    fit = sde.fit("y ~ 1", panel, w, model=model, fixed=fixed)
+    gone = ("individual", "time") if fixed == "two-way" else (fixed,)
+    brute = dense.build(y, X[:, :, :0], W, **flags(model), fixed=fixed, transformed=gone)
+    assert brute.loglik(np.empty(0), fit.params.to_numpy()[:-1], fit.sigma2) == pytest.approx(fit.loglik, rel=1e-11)
+    assert np.abs(brute.slope(fit.params.to_numpy()[:-1])).max() < 1e-6
+
+
+def test_r_squared_leaves_out_what_the_effects_explain(instance):
+    """Dummies of times among the regressors count as effects: W row-standardised or almost, the figure is the same."""
+    panel, w, _ = instance("symmetric-row", n=12, t=6, seed=5)
+    almost = w.raw.multiply(1.0 / w.raw.sum(axis=1)[:, None]).tolil()
+    almost[0] *= 1.0 + 1e-9
+    other = sde.weights.from_matrix(almost.tocsr(), w.ids)
+    one, two = (quiet_fit(panel, weights, model="sar", fixed="two-way", bias="none") for weights in (w, other))
+    assert two.estimate.problem.n_time_dummies > 0
+    assert one.r_squared == pytest.approx(two.r_squared, abs=1e-6)

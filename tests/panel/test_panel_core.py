@@ -185,16 +185,32 @@ def test_text(panel):
     assert panel._repr_html_().startswith("<pre>Panel: 4")
 
 
-def test_text_times_whose_alphabet_is_not_their_order_are_refused():
-    months = [f"2013M{m}" for m in range(1, 13)]
-    df = pd.DataFrame({"code": ["a"] * 12, "month": months, "x": range(12)})
+@pytest.mark.parametrize(
+    "times",
+    [[f"2013M{m}" for m in range(1, 13)], ["Q1 2013", "Q2 2013", "Q1 2014"], ["2013Jan", "2013Feb"], ["t1", "t2"]],
+)
+def test_text_times_whose_order_cannot_be_told_are_refused(times):
+    df = pd.DataFrame({"code": "a", "month": times, "x": range(len(times))})
     with pytest.raises(PanelError) as caught:
         sde.Panel(df, unit="code", time="month")
+    shown = "2013M10" if "2013M10" in times else times[0]
     assert str(caught.value) == (
-        "Column 'month' holds times as text, which would be sorted as text: '2013M10' before '2013M2'. Number the "
-        "times with integers in their order, or pad the numbers with zeros (2013M02)."
+        f"Column 'month' holds times as text such as {shown!r}, which the alphabet may put into another order than "
+        "the calendar. Number them with integers in their order, or write them with the year first and zeros in front, "
+        "like 2013Q1, 2013M02, 2013-02."
     )
-    padded = df.assign(month=[f"2013M{m:02d}" for m in range(1, 13)])
-    lag = sde.Panel(padded, unit="code", time="month").time_lag("x")
-    assert lag["a", "2013M02"] == 0
-    assert lag["a", "2013M12"] == 10
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        [f"2013M{m:02d}" for m in range(1, 13)],
+        ["2013Q4", "2014Q1"],
+        ["2013-12-31", "2014-01-01"],
+        ["2013 h1", "2013 h2"],
+    ],
+)
+def test_text_times_that_sort_like_the_calendar(times):
+    df = pd.DataFrame({"code": "a", "when": times, "x": range(len(times))}).sample(frac=1.0, random_state=1)
+    lag = sde.Panel(df, unit="code", time="when").time_lag("x")
+    assert [lag["a", time] for time in times[1:]] == list(range(len(times) - 1))
