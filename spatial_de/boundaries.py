@@ -192,9 +192,17 @@ def points(gdf: gpd.GeoDataFrame) -> Points:
         raise BoundaryError(f"Units without geometry: {name_some(gdf.index[missing])}. Supply it or leave them out.")
     name = crs_name(gdf.crs)
     if gdf.crs.is_geographic:
+        check_degrees(gdf.crs)
         return Points(gdf.index, EARTH_RADIUS_KM * sphere_centroids(shapes), "great-circle", name)
     to_km = gdf.crs.axis_info[0].unit_conversion_factor / 1000.0
     return Points(gdf.index, shapely.get_coordinates(shapely.centroid(shapes)) * to_km, "projected", name)
+
+
+def check_degrees(crs: Any) -> None:
+    """Refuse geographic systems in other units, such as grads."""
+    unit = crs.axis_info[0].unit_name
+    if unit != "degree":
+        raise BoundaryError(f"{crs_name(crs)} counts in {unit}s, not in degrees: use gdf.to_crs('EPSG:4326').")
 
 
 def crs_name(crs: Any) -> str:

@@ -74,8 +74,9 @@ def check_size(shape: tuple[int, ...], n_labels: int) -> None:
 
 
 def check_row_sums(matrix: sparse.csr_array, ids: pd.Index[Any]) -> None:
-    """Refuse rows whose weights, some of them negative, add up to zero: they cannot be row-normalised."""
-    cancelled = np.flatnonzero((matrix.sum(axis=1) == 0) & (np.diff(matrix.indptr) > 0))
+    """Refuse rows whose weights, some of them negative, add up to zero or its rounding: they cannot be normalised."""
+    sums, size = matrix.sum(axis=1), abs(matrix).sum(axis=1)
+    cancelled = np.flatnonzero((np.abs(sums) <= 1e-12 * size) & (np.diff(matrix.indptr) > 0))
     if len(cancelled):
         raise WeightsError(
             f"Row normalisation is impossible: the weights of {name_some(ids[cancelled])} add up to zero. Use "

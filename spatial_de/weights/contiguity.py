@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from scipy import sparse
 
-from spatial_de.boundaries import around, check_polygons, crs_name, sphere_centroids
-from spatial_de.errors import BoundaryWarning, OptionError, WeightsWarning
+from spatial_de.boundaries import around, check_degrees, check_polygons, crs_name, sphere_centroids
+from spatial_de.errors import BoundaryWarning, IslandError, OptionError, WeightsWarning
 from spatial_de.weights.core import IslandTreatment, Provenance, SpatialWeights
-from spatial_de.weights.islands import treat_islands
+from spatial_de.weights.islands import Treated, treat_islands
 from spatial_de.weights.labels import as_index
 from spatial_de.weights.normalisation import Normalization
 from spatial_de.weights.shared_borders import contiguous_pairs
@@ -88,6 +88,7 @@ def contiguity(
     matrix = treated.matrix
     if order > 1:
         matrix = _of_order(matrix, order, include_lower=include_lower_orders)
+        treated = _second_islands(treated, matrix, ids, order=order, islands=islands)
     which = f"orders 1 to {order}" if include_lower_orders and order > 1 else f"order {order}"
     return SpatialWeights(
         matrix,
@@ -134,6 +135,22 @@ def _of_order(matrix: sparse.csr_array, order: int, *, include_lower: bool) -> s
     return out
 
 
+def _second_islands(
+    treated: Treated, matrix: sparse.csr_array, ids: pd.Index[Any], *, order: int, islands: IslandTreatment
+) -> Treated:
+    """Units that have neighbours, but none of the higher order."""
+    alone = ids[np.diff(matrix.indptr) == 0]
+    if not len(alone) or matrix.nnz == 0:
+        return treated
+    words = f"{plural(len(alone), 'unit')} without neighbours of order {order}: {name_some(alone)}"
+    if islands == "error":
+        raise IslandError(
+            f"{words}. Pass islands='keep' to leave their rows empty, or include_lower_orders=True to count nearer "
+            "neighbours as well."
+        )
+    return Treated(treated.matrix, treated.islands, (*treated.notes, words))
+
+
 def nearest_polygons(gdf: gpd.GeoDataFrame, shapes: NDArray[np.object_], alone: NDArray[np.intp]) -> NDArray[np.intp]:
     """Position of the polygon nearest to each of some polygons, border to border.
 
@@ -143,6 +160,8 @@ def nearest_polygons(gdf: gpd.GeoDataFrame, shapes: NDArray[np.object_], alone: 
     import shapely
 
     geographic = gdf.crs is not None and gdf.crs.is_geographic
+    if geographic:
+        check_degrees(gdf.crs)
     centres = sphere_centroids(shapes[alone]) if geographic else None
     found = np.empty(len(alone), dtype=np.intp)
     for k, unit in enumerate(alone):

@@ -70,6 +70,7 @@ def match_labels(have: pd.Index[Any], want: pd.Index[Any], *, left: str, right: 
     only_right = want[positions < 0]
     only_left = have[~have.isin(want)]
     if not len(only_right) and not len(only_left):
+        _refuse_decimals_for_integers(have, want, left=left, right=right)
         return positions
     advice = explain_mismatch(have, want, left=left, right=right)
     if advice:
@@ -99,11 +100,24 @@ def explain_mismatch(have: pd.Index[Any], want: pd.Index[Any], *, left: str, rig
             "them would match without blanks at the ends and with characters in one form. Labels are compared as "
             "given; clean both sides, e.g. ids.str.normalize('NFKC').str.strip()."
         )
+    return _two_kinds(have, want, left=left, right=right, shared=shared)
+
+
+def _refuse_decimals_for_integers(have: pd.Index[Any], want: pd.Index[Any], *, left: str, right: str) -> None:
+    """1.0 equals 1, but an id that became a decimal number may have lost digits on the way."""
+    if {_kind(have), _kind(want)} == {"integers", "decimal numbers"}:
+        raise AlignmentError(_two_kinds(have, want, left=left, right=right, shared=len(have)))
+
+
+def _two_kinds(have: pd.Index[Any], want: pd.Index[Any], *, left: str, right: str, shared: int) -> str:
+    """The message for ids of two types."""
+    left_kind, right_kind = _kind(have), _kind(want)
     cast = "str" if left_kind == "text" else "int"
+    side = left if (left_kind, right_kind) == ("decimal numbers", "integers") else right
     return (
         f"The units of {left} are {left_kind} (such as {_show(have[0])}), those of {right} are {right_kind} "
         f"(such as {_show(want[0])}): {shared} of them would match if both were written the same way. Labels are "
-        f"compared as given; convert one side, e.g. ids.astype({cast}) for {right}."
+        f"compared as given; convert one side, e.g. ids.astype({cast}) for {side}."
     )
 
 

@@ -41,7 +41,13 @@ def _row(matrix: sparse.csr_array) -> sparse.csr_array:
 
 
 def _spectral(matrix: sparse.csr_array) -> sparse.csr_array:
-    return matrix / _positive(_spectral_radius(matrix))
+    radius = _spectral_radius(matrix)
+    if matrix.nnz and not radius > 0:
+        raise WeightsError(
+            "Spectral normalisation is impossible: the links form no circle (they lead from some units to others and "
+            "never back), so that all eigenvalues are zero. Use normalize='row', 'minmax' or 'none'."
+        )
+    return matrix / _positive(radius)
 
 
 def _minmax(matrix: sparse.csr_array) -> sparse.csr_array:

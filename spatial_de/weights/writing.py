@@ -113,6 +113,10 @@ def _csv(w: SpatialWeights, file: Path, layout: Layout) -> None:
 
 def _xlsx(w: SpatialWeights, file: Path, layout: Layout) -> None:
     _check_labels(w)
+    _check_whole_numbers(w, "xlsx")
+    formulas = [label for label in w.ids if str(label).startswith("=")]
+    if formulas:
+        raise WeightsError(f"Excel would take labels such as {formulas[0]!r} for formulas: write .csv or .npz.")
     if layout == "matrix" and w.n >= _EXCEL_COLUMNS:
         raise WeightsError(f"A sheet has {_EXCEL_COLUMNS:,} columns, the matrix {w.n:,}: use layout='edges'.")
     if layout == "matrix":
@@ -123,6 +127,7 @@ def _xlsx(w: SpatialWeights, file: Path, layout: Layout) -> None:
 
 def _dta(w: SpatialWeights, file: Path, _layout: Layout) -> None:
     _check_labels(w)
+    _check_whole_numbers(w, "dta")
     _links(w).to_stata(file, write_index=False, version=118)
 
 
@@ -169,11 +174,22 @@ def _check_labels(w: SpatialWeights) -> None:
             f"Labels that are {w.ids.inferred_type}, such as {name_some(w.ids[:1])}, cannot be written into a table: "
             "use text or integers."
         )
+    if "" in w.ids:
+        raise WeightsError("A unit has an empty label, which no table can hold: give it a name.")
+
+
+def _check_whole_numbers(w: SpatialWeights, kind: str) -> None:
+    """Formats whose numbers are all of double precision change whole numbers beyond 2^53."""
+    if w.ids.inferred_type == "integer" and np.abs(w.ids.to_numpy()).max() > 2**53:
+        raise WeightsError(
+            f"A .{kind} file cannot hold whole numbers as large as {int(np.abs(w.ids.to_numpy()).max())} without "
+            "changing them: write .csv or .npz, or use text labels."
+        )
 
 
 def _words(w: SpatialWeights, kind: str) -> list[str]:
     words = [str(label) for label in w.ids]
-    odd = [word for word in words if len(word.split()) != 1]
+    odd = [word for word in words if word.split() != [word]]
     if odd:
         raise WeightsError(
             f"Labels with blanks cannot be written into a .{kind} file: {name_some(odd)}. Write .csv or .npz."

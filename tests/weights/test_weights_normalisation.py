@@ -67,7 +67,7 @@ def test_the_largest_radius_counts_wherever_its_block_is():
 
 def test_links_without_a_way_back_have_no_spectral_radius():
     chain = sparse.csr_array(sparse.diags_array([np.ones(599)], offsets=[1]))
-    with pytest.raises(WeightsError, match="cannot be normalised"):
+    with pytest.raises(WeightsError, match="links form no circle"):
         normalise(chain, "spectral")
 
 
