@@ -121,6 +121,7 @@ def fit(
         lagged = _durbin(durbin, design, spec)
         problem = build_problem(design, aligned, spec=spec, effects=effects, bias=treatment, durbin=lagged)
         _warn_of_two_values(design)
+        _warn_of_interactions(design, spec)
         _warn_of_endogenous_weights(design, aligned)
         _warn_of_direct_bias(design, spec, effects=effects, bias=treatment)
         if method == "gmm":
@@ -267,6 +268,18 @@ def _warn_of_two_values(design: Design) -> None:
         warnings.warn(
             f"The response {design.y_name!r} takes only two values ({values[0]:g} and {values[1]:g}): a linear model "
             "treats them as quantities, and its predictions may lie outside them.",
+            EstimationWarning,
+            stacklevel=3,
+        )
+
+
+def _warn_of_interactions(design: Design, spec: ModelSpec) -> None:
+    """Products of a variable and a category have coefficients, but no lags, and no part in the variable's effects."""
+    products = [name for name, dummy in zip(design.x_names, design.dummies, strict=True) if dummy and ":" in name]
+    if products and (spec.lag_y or spec.lag_x):
+        warnings.warn(
+            f"Interactions with categories ({name_some(products)}) are controls only: they are not spatially lagged, "
+            "and effects are those of the base category. Build the products as columns to lag them.",
             EstimationWarning,
             stacklevel=3,
         )

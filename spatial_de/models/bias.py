@@ -45,7 +45,7 @@ def expected_spatial_scores(problem: Problem, point: Point) -> NDArray[np.float6
     spec = problem.spec
     if not (spec.lag_y or spec.lag_error):
         return np.zeros(0)
-    W = problem.matrix.toarray()
+    W = problem.dense_matrix()
     eye, ones = np.eye(len(W)), np.ones(len(W))
     B = eye - point.lam * W
     operators = []

@@ -39,7 +39,7 @@ class ScoreOperators:
 def score_operators(problem: Problem, point: Point | Estimate) -> ScoreOperators:
     """Operators at an estimate; dense (N, N) matrices."""
     quadratic, linear = [], []
-    W = problem.matrix.toarray()
+    W = problem.dense_matrix()
     eye = np.eye(len(W))
     B = eye - point.lam * W
     if problem.spec.lag_y:

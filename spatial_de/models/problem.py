@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from spatial_de.errors import DataError, FormulaError, IdentificationError
+from spatial_de.errors import CapacityError, DataError, FormulaError, IdentificationError
+from spatial_de.logdet import DENSE_LIMIT
 from spatial_de.models.identification import check_rank
 from spatial_de.panel.design import INTERCEPT, Design
 from spatial_de.panel.transforms import Effects, free_observations, within
@@ -105,6 +106,22 @@ class Problem:
         if self.weights is None:
             raise ValueError("a model without weights has no matrix")
         return self.weights.sparse
+
+    def dense_matrix(self) -> NDArray[Any]:
+        """W as a dense array, for what needs inverses in full.
+
+        Raises
+        ------
+        CapacityError
+            A dense matrix of this many units would need too much memory.
+        """
+        n = self.matrix.shape[0]
+        if n > DENSE_LIMIT:
+            raise CapacityError(
+                f"This needs dense matrices of {n:,} x {n:,} units, {8 * n**2 / 1e9:.1f} GB each; the limit is "
+                f"{DENSE_LIMIT:,} units. Observed information and classical standard errors do without."
+            )
+        return np.asarray(self.matrix.toarray())
 
 
 @dataclass(frozen=True, slots=True)

@@ -296,6 +296,18 @@ REFUSED = {
         e.CapacityError,
         "Eigenvalues of 7,000 x 7,000 weights would need about 1.2 GB; the limit is 6,000 units. Use logdet='sparse'.",
     ),
+    "55 information that would not fit": (
+        lambda: sde.fit(
+            "y ~ x",
+            pd.DataFrame(RNG.standard_normal((7000, 2)), columns=["x", "y"], index=[f"r{i}" for i in range(7000)]),
+            _long_ring(7000),
+            model="sar",
+            information="expected",
+        ),
+        e.CapacityError,
+        "This needs dense matrices of 7,000 x 7,000 units, 0.4 GB each; the limit is 6,000 units. Observed information "
+        "and classical standard errors do without.",
+    ),
     "A rho and lambda that can change places": (
         lambda: sde.fit("y ~ 1", panel(), W, model="sac"),
         e.IdentificationError,
@@ -386,6 +398,12 @@ WARNED = {
         e.EstimationWarning,
         "The weights were built from 'y', which the response 'y' is made of: they are endogenous, and estimates of "
         "spillovers are biased. Use another variable, or values from before the sample.",
+    ),
+    "I interactions with categories": (
+        lambda: sde.fit("y ~ x + x:C(side)", panel(LONG.assign(side=np.where(LONG["id"] < "u4", "a", "b"))), W),
+        e.EstimationWarning,
+        "Interactions with categories ('x:C(side)[T.b]') are controls only: they are not spatially lagged, and effects "
+        "are those of the base category. Build the products as columns to lag them.",
     ),
     "K Driscoll-Kraay over few years": (
         lambda: sde.fit("y ~ x", panel(), W, cov="driscoll-kraay"),
