@@ -27,7 +27,7 @@ nearest = sde.weights.knn(states, k=5)
 for w in (borders, nearest):
     fit = sde.fit("growth ~ ln_income_before", panel, w, model="sdm")
     print(w.provenance.rule)
-    print(fit.effects().table, end="\n\n")
+    print(fit.effects(), end="\n\n")
 
 mean_growth = 100 * panel["growth"].groupby("state").mean()
 figure = sde.maps.choropleth(

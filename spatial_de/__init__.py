@@ -4,9 +4,11 @@ Everything public hangs here and is loaded when first used, so that importing th
 
     import spatial_de as sde
 
-    panel = sde.datasets.load_china_panel()
-    w = sde.weights.contiguity(sde.datasets.load_provinces(), islands="nearest")
-    fit = sde.fit("ln_gap ~ digital + ln_gdp_pc", panel, w, model="sdm")
+    panel = sde.datasets.load_china_panel().select(times=range(2013, 2023))
+    provinces = sde.datasets.load_provinces().loc[panel.units]
+    w = sde.weights.contiguity(provinces, islands="nearest")
+    fit = sde.fit("ln_gap ~ urbanisation + ln_gdp_pc", panel, w, model="sdm")
+    print(fit.effects())
 """
 
 from __future__ import annotations

@@ -290,7 +290,7 @@ def _warn_of_direct_bias(design: Design, spec: ModelSpec, *, effects: Effects, b
     if bias == "none" and effects in {"time", "two-way"} and (spec.lag_y or spec.lag_error) and N < 300:
         warnings.warn(
             f"bias='none' with {effects} effects at N = {N}, T = {T}: rho is biased downwards and its intervals are "
-            "too narrow (at N = 31, T = 12 by about 0.1, covering 63 to 74 % instead of 95 %). The default "
+            "too narrow (at N = 31, T = 12 by about 0.1, covering 64 to 75 % instead of 95 %). The default "
             "bias='lee-yu' corrects this.",
             EstimationWarning,
             stacklevel=3,

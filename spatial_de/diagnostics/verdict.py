@@ -71,7 +71,7 @@ class _Evidence:
     def quote(self, *names: str, short: bool = False) -> str:
         """``"LM lag = 7.86, p = 0.005; LM error = 4.61, p = 0.032"`` of the tests made; ``"LR = ..."`` if short."""
         return "; ".join(
-            f"{name.split()[0] if short else name} = {self.tests[name].statistic:.2f}, "
+            f"{name.split()[0] if short else name} = {self.tests[name].statistic:,.2f}, "
             f"{p_text(self.tests[name].p_value)}"
             for name in names
             if name in self.tests

@@ -36,7 +36,8 @@ def moran_scatter(
 ) -> Figure:
     """Each unit's value against that of its neighbours, both standardised by the variable's mean and deviation.
 
-    The line is the least-squares fit; with row-standardised weights its slope is Moran's I, which is printed.
+    The line is the least-squares fit; with row-standardised weights its slope is Moran's I, which is printed. High values
+    among high ones are red, low among low blue, the others grey.
 
     Parameters
     ----------
@@ -65,7 +66,7 @@ def moran_scatter(
         ax.scatter(z, lag, s=26, color=[_point_colour(a, b) for a, b in zip(z, lag, strict=True)], alpha=0.85, zorder=3)
         ends = np.array([z.min(), z.max()])
         ax.plot(ends, intercept + slope * ends, color=INK, linewidth=1.4, zorder=2)
-        for unit in (z**2 + lag**2).nlargest(min(_NAMED, len(z))).index:
+        for unit in (z**2 + (lag / (lag.std(ddof=0) or 1.0)) ** 2).nlargest(min(_NAMED, len(z))).index:
             ax.annotate(str(unit), (z[unit], lag[unit]), xytext=(4, 3), textcoords="offset points", fontsize=8)
         ax.set_xlabel(vocabulary["own"].format(name=label))
         ax.set_ylabel(vocabulary["lag"].format(name=label))

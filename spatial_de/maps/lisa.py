@@ -30,6 +30,8 @@ CLUSTER_COLOURS = {
     "No neighbours": "#8f8f8f",
 }
 
+_COUNTED = 3  # maps whose units the legend counts one by one
+
 
 def lisa(
     gdf: gpd.GeoDataFrame,
@@ -61,7 +63,7 @@ def lisa(
     Returns
     -------
     matplotlib.figure.Figure
-        The legend counts the units of each class; with several maps, over all of them.
+        The legend counts the units of each class; with two or three maps, in each of them.
     """
     if not isinstance(local, LocalMoran | LocalMoranByTime):
         raise OptionError(f"lisa() draws results of sde.local_moran(), not {type(local).__name__}.")
@@ -70,7 +72,6 @@ def lisa(
     clusters = local.table["cluster"].astype(str)
     codes = pd.Series([float(names.index(cluster)) for cluster in clusters], index=clusters.index)
     maps = {name: on_units(series, gdf) for name, series in by_time(codes, times).items()}
-    shown = np.concatenate([series.to_numpy() for series in maps.values()])
     with theme(font):
         layer = prepare(gdf, crs=crs, basemap=basemap)
         rows, columns, width, height = grid(len(maps), layer)
@@ -83,10 +84,14 @@ def lisa(
                 draw_names(ax, layer, unit_labels)
             if name:
                 ax.set_title(name)
-        counts = {name: int((shown == number).sum()) for number, name in enumerate(names)}
-        kept = [name for name in names if counts[name] or name != "No neighbours"]
-        labels = [f"{vocabulary[name]} ({counts[name]})" for name in kept]
-        gaps = vocabulary["no_data"] if np.isnan(shown).any() else None
+        counts = {name: [int((drawn == code).sum()) for drawn in maps.values()] for code, name in enumerate(names)}
+        kept = [name for name in names if any(counts[name]) or name != "No neighbours"]
+        labels = [vocabulary[name] + _counted(counts[name]) for name in kept]
+        gaps = vocabulary["no_data"] if any(drawn.isna().any() for drawn in maps.values()) else None
         legend(fig, labels, [CLUSTER_COLOURS[name] for name in kept], title=None, no_data=gaps)
         add_notes(fig, title=title, source=source, approval=approval, language=language)
         return finish(fig, font=font)
+
+
+def _counted(counts: list[int]) -> str:
+    return f" ({', '.join(map(str, counts))})" if len(counts) <= _COUNTED else ""

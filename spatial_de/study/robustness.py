@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from spatial_de.effects import Effects
 
 TERM = "index"
+ERRORS = "Errors"
 KINDS: tuple[Kind, ...] = ("direct", "indirect", "total")
 COVARIANCE_NAMES = {
     "classical": "classical standard errors",
@@ -86,7 +89,8 @@ class Estimated:
 
     def variant(self, kind: str) -> Variant:
         """One effect of the index, for the verdict."""
-        return Variant(self.name, None if self.effects is None else effect_estimate(self.effects, TERM, kind))
+        effect = None if self.effects is None else effect_estimate(self.effects, TERM, kind)
+        return Variant(self.name, effect, errors_only=self.group == ERRORS)
 
 
 def estimated(job: Job) -> tuple[Estimated, ...]:
@@ -106,14 +110,26 @@ def estimate(job: Job, change: Change) -> Estimated:
     """Fit one variant."""
     comparable = change.outcome == job.config.model.outcome and change.group != "Index"
     try:
-        arguments = change.arguments()
-        effects = _of_index(job.effects_of(job.fit(**arguments)), change.term)
+        with _warnings_of(change.name):
+            arguments = change.arguments()
+            effects = _of_index(job.effects_of(job.fit(**arguments)), change.term)
         panel = arguments.get("data", job.panel)
         ratios = standard_ratios(panel, change.outcome, [change.term], fixed=job.config.model.fixed)
     except SpatialDEError as error:
         return Estimated(change.group, change.name, None, None, failure=str(error), comparable=comparable)
     standard = standardised(effects, {TERM: ratios[change.term]})
     return Estimated(change.group, change.name, effects, standard, failure="", comparable=comparable)
+
+
+@contextmanager
+def _warnings_of(variant: str) -> Iterator[None]:
+    """Warnings given inside, again, under the name of the variant."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for item in caught:
+        message = item.message
+        warnings.warn(item.category(f"{variant}: {message}"), stacklevel=2)
 
 
 def _of_index(effects: Effects, term: str) -> Effects:
@@ -216,7 +232,7 @@ def _with_index(job: Job, method: str) -> dict[str, Any]:
 def _covariances(job: Job) -> Iterator[Change]:
     for cov in job.config.robustness.covariances:
         name = COVARIANCE_NAMES[cov].format(unit=job.subject.unit)
-        yield _change(job, ("Errors", name), partial(dict, cov=cov))
+        yield _change(job, (ERRORS, name), partial(dict, cov=cov))
 
 
 def _biases(job: Job) -> Iterator[Change]:

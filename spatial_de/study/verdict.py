@@ -18,10 +18,21 @@ _NAMED = 4
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One way of estimating the same effect; `effect` is None where it could not be estimated."""
+    """One way of estimating the same effect.
+
+    Attributes
+    ----------
+    name
+        What was varied.
+    effect
+        None where it could not be estimated.
+    errors_only
+        Whether only the standard errors differ, so that the sign is that of the main estimate by construction.
+    """
 
     name: str
     effect: Estimate | None
+    errors_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +49,8 @@ class Agreement:
         Names of those that are significant at 5 % with its sign, and with the other sign.
     failed
         Names of those that could not be estimated.
+    errors_only
+        How many of the estimated ones differ in standard errors only.
     """
 
     estimated: int
@@ -46,6 +59,7 @@ class Agreement:
     confirmed: tuple[str, ...]
     contradicted: tuple[str, ...]
     failed: tuple[str, ...]
+    errors_only: int = 0
 
     @property
     def unconfirmed(self) -> tuple[str, ...]:
@@ -54,8 +68,9 @@ class Agreement:
 
     def sentence(self) -> str:
         """How many variants there are, how many agree in sign and in significance, how many do not."""
+        alike = f" ({self.errors_only} in standard errors only)" if self.errors_only else ""
         text = (
-            f"Of {plural(self.estimated, 'variant')}, {len(self.same_sign)} "
+            f"Of {plural(self.estimated, 'variant')}{alike}, {len(self.same_sign)} "
             f"{'has' if len(self.same_sign) == 1 else 'have'} the sign of the main estimate, {len(self.confirmed)} of "
             f"them significant at 5 %; {_count(len(self.opposite_sign))} the opposite sign"
         )
@@ -102,6 +117,7 @@ def agreement(main: Estimate, variants: Sequence[Variant]) -> Agreement:
         confirmed=tuple(name for name, effect in same if direction(effect) != "unclear"),
         contradicted=tuple(name for name, effect in other if direction(effect) != "unclear"),
         failed=tuple(variant.name for variant in variants if variant.effect is None),
+        errors_only=sum(variant.errors_only and variant.effect is not None for variant in variants),
     )
 
 
@@ -186,24 +202,32 @@ def range_sentence(main: Estimate, variants: Sequence[Variant], *, scale: Scale)
     Examples
     --------
     >>> rows = [Variant("other weights", Estimate(-0.1, -0.3, 0.1, 0.3)), Variant("other years", None)]
-    >>> range_sentence(Estimate(0.5, 0.2, 0.8, 0.01), rows, scale=Scale(0.1, log_outcome=True))
-    'Varied one thing at a time, +5.1 % becomes -1.00 % (other weights) at the lowest and is the highest itself.'
+    >>> text = range_sentence(Estimate(0.5, 0.2, 0.8, 0.01), rows, scale=Scale(0.1, log_outcome=True))
+    >>> print(text)  # doctest: +NORMALIZE_WHITESPACE
+    Varied one thing at a time, +5.1 % becomes -1.00 % (other weights, -3.0 % to +1.0 %) at the lowest and is the
+    highest itself.
     """
-    sizes = {variant.name: variant.effect.estimate for variant in variants if variant.effect is not None}
-    if not sizes:
+    found = {variant.name: variant.effect for variant in variants if variant.effect is not None}
+    if not found:
         return ""
+    sizes = {name: effect.estimate for name, effect in found.items()}
     lowest, highest = min(sizes, key=lambda name: sizes[name]), max(sizes, key=lambda name: sizes[name])
     text = f"Varied one thing at a time, {amount(main.estimate, scale)} "
     if sizes[lowest] == main.estimate == sizes[highest]:
         return f"{text}stays what it is."
     if sizes[lowest] < main.estimate:
-        text += f"becomes {amount(sizes[lowest], scale)} ({lowest}) at the lowest"
+        text += f"becomes {_named_size(lowest, found[lowest], scale)} at the lowest"
     else:
         text += "is the lowest itself"
     if sizes[highest] > main.estimate:
         joint = "" if sizes[lowest] < main.estimate else "becomes "
-        return f"{text} and {joint}{amount(sizes[highest], scale)} ({highest}) at the highest."
+        return f"{text} and {joint}{_named_size(highest, found[highest], scale)} at the highest."
     return f"{text} and is the highest itself."
+
+
+def _named_size(name: str, effect: Estimate, scale: Scale) -> str:
+    low, high = amount(effect.conf_low, scale), amount(effect.conf_high, scale)
+    return f"{amount(effect.estimate, scale)} ({name}, {low} to {high})"
 
 
 def _count(number: int) -> str:

@@ -80,7 +80,7 @@ class Subject:
 
     def where(self, kind: Kind) -> str:
         """Whose index a direct, an indirect and a total effect speak of."""
-        return {"direct": "at home", "indirect": "next door", "total": "everywhere"}[kind]
+        return {"direct": "at home", "indirect": f"in other {self.units}", "total": "everywhere"}[kind]
 
     def lead(self, kind: Kind, scale: Scale) -> str:
         """Whose index changes, as the beginning of a sentence about one unit."""
@@ -156,7 +156,7 @@ def effect_sentence(effect: Estimate, kind: Kind, *, scale: Scale, subject: Subj
     With the index 0.1 higher everywhere, a province's income ratio differs by -4.9 % (95 % interval -7.7 % to -3.0 %,
     p = 0.002)
     >>> found, precision
-    ('a narrower income gap', 'The size is known within a factor of 2.7.')
+    ('a narrower income gap', 'Within this specification the size is known within a factor of 2.7.')
     """
     low, high = amount(effect.conf_low, scale), amount(effect.conf_high, scale)
     text = (
@@ -189,10 +189,13 @@ def precision_sentence(effect: Estimate) -> str:
     Examples
     --------
     >>> precision_sentence(Estimate(0.5, 0.1, 0.9, 0.01))
-    'The direction is clear, the size is not: the ends of the interval differ by a factor of 9.'
+    'In this specification the direction is clear, the size is not: the ends of the interval differ by a factor of 9.'
     """
     ends = sorted(abs(end) for end in (effect.conf_low, effect.conf_high))
     factor = ends[1] / ends[0]
     if factor > _CLEAR_SIZE:
-        return f"The direction is clear, the size is not: the ends of the interval differ by a factor of {factor:.2g}."
-    return f"The size is known within a factor of {factor:.2g}."
+        return (
+            "In this specification the direction is clear, the size is not: the ends of the interval differ by a "
+            f"factor of {factor:.2g}."
+        )
+    return f"Within this specification the size is known within a factor of {factor:.2g}."

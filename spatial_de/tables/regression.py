@@ -34,6 +34,7 @@ _COLUMNS = ["model", "block", "term", "estimate", "std_error", "statistic", "p_v
 _COVARIANCES = {"classical": "classical", "cluster": "clustered by unit", "driscoll-kraay": "Driscoll-Kraay"}
 _EFFECTS = {"none": "none", "individual": "units", "time": "times", "two-way": "units and times"}
 _BIAS = {"lee-yu": "Lee-Yu", "none": "direct", "correction": "bias-corrected"}
+_FACT_DECIMALS = {"Log-likelihood": 2, "AIC": 2, "R-squared": 3}
 _BELOW = {
     "std_error": "Standard errors in brackets.",
     "p_value": "p-values in brackets.",
@@ -110,7 +111,7 @@ class RegressionTable:
             rows += self._block(block)
         facts = self.facts.astype(object)
         for i, (name, values) in enumerate(facts.iterrows()):
-            rows.append(Row((str(name), *(_fact(value) for value in values)), rule=i == 0))
+            rows.append(Row((str(name), *(_fact(str(name), value) for value in values)), rule=i == 0))
         return Grid(
             header=("", *self.models),
             rows=tuple(rows),
@@ -286,10 +287,10 @@ def _facts(fit: Results) -> dict[str, object]:
     facts: dict[str, object] = {
         "Observations": fit.nobs,
         "in the likelihood": fit.n_likelihood,
-        "Log-likelihood": numbers.fixed(fit.loglik, 2),
-        "AIC": numbers.fixed(fit.aic, 2),
-        "R-squared": numbers.fixed(fit.r_squared, 3),
-        "sigma²": numbers.significant(fit.sigma2, 4),
+        "Log-likelihood": fit.loglik,
+        "AIC": fit.aic,
+        "R-squared": fit.r_squared,
+        "sigma²": fit.sigma2,
     }
     if fit.times is not None:
         facts |= {"Fixed effects": _EFFECTS[fit.fixed], "Estimation": _BIAS[fit.bias] if fit.fixed != "none" else "-"}
@@ -305,8 +306,13 @@ def _notes(fits: list[Results], effects: list[Effects | None], *, below: Below, 
         notes.append("* p < 0.10, ** p < 0.05, *** p < 0.01.")
     shown = next((eff for eff in effects if eff is not None), None)
     if shown is not None:
-        how = "by the delta method" if shown.inference == "delta" else f"from {shown.draws:,} draws, seed {shown.seed}"
-        notes.append(f"Errors of effects {how}.")
+        if shown.inference == "delta":
+            notes.append("Errors of effects by the delta method.")
+        else:
+            notes.append(
+                f"Errors of effects from {shown.draws:,} draws, seed {shown.seed}; their p-values from the shares of "
+                "draws on either side of zero."
+            )
     if any(fit.fixed != "none" for fit in fits):
         notes.append("R-squared: of the variation that fixed effects leave.")
     if len({(fit.n_likelihood, fit.fixed, fit.bias, fit.response) for fit in fits}) > 1:
@@ -329,7 +335,9 @@ def _number(value: float, decimals: int | None) -> str:
     return numbers.significant(value) if decimals is None else numbers.fixed(value, decimals)
 
 
-def _fact(value: object) -> str:
+def _fact(name: str, value: object) -> str:
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return ""
+    if isinstance(value, float):
+        return numbers.significant(value, 4) if name == "sigma²" else numbers.fixed(value, _FACT_DECIMALS[name])
     return f"{value:,}" if isinstance(value, int) else str(value)

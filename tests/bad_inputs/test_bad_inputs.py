@@ -385,7 +385,7 @@ WARNED = {
         lambda: sde.fit("y ~ x", panel(), W, bias="none"),
         e.EstimationWarning,
         "bias='none' with two-way effects at N = 8, T = 5: rho is biased downwards and its intervals are too narrow (at "
-        "N = 31, T = 12 by about 0.1, covering 63 to 74 % instead of 95 %). The default bias='lee-yu' corrects this.",
+        "N = 31, T = 12 by about 0.1, covering 64 to 75 % instead of 95 %). The default bias='lee-yu' corrects this.",
     ),
     "J weights without links": (
         lambda: sde.fit("y ~ x", panel(), SpatialWeights(np.zeros((N, N)), IDS)),

@@ -103,7 +103,7 @@ def test_the_table_of_a_cross_section(columbus):
 
 def test_reasons_quote_the_numbers_of_the_table(panel_tests):
     text = " ".join(panel_tests.reasons)
-    quoted = {float(x) for x in re.findall(r"= (\d+\.\d\d)[,;)]", text)}
+    quoted = {float(x.replace(",", "")) for x in re.findall(r"= ([\d,]*\d\.\d\d)[,;)]", text)}
     assert len(quoted) >= 12
     assert quoted <= {round(x, 2) for x in panel_tests.table["statistic"]}
 

@@ -187,7 +187,7 @@ def test_lisa_counts_its_classes(provinces, panel, w):
 def test_islands_have_their_class(panel, provinces):
     w = sde.weights.contiguity(provinces[provinces["region"] != "none"], islands="keep")
     fig = maps.lisa(provinces, sde.local_moran(panel["ln_gap"], w), times=[2013, 2022])
-    assert "No neighbours (2)" in legend_entries(fig)
+    assert "No neighbours (1, 1)" in legend_entries(fig)
     assert [ax.get_title() for ax in fig.axes] == ["2013", "2022"]
     assert set(CLUSTER_COLOURS) >= set(sde.autocorrelation.CLUSTERS)
 

@@ -143,7 +143,7 @@ def test_standardised_effects_are_unit_free(robustness, panel, queen):
 
 def test_the_words_follow_from_the_numbers(bundled, text, robustness):
     config, outcome = bundled
-    for kind, where in (("total", "everywhere"), ("direct", "at home"), ("indirect", "next door")):
+    for kind, where in (("total", "everywhere"), ("direct", "at home"), ("indirect", "in other provinces")):
         row = robustness.loc["main specification", kind]
         percent = 100 * math.expm1(0.1 * row["estimate"])
         assert f"ratio differs by {percent:+.1f} %" in text
@@ -154,7 +154,7 @@ def test_the_words_follow_from_the_numbers(bundled, text, robustness):
         assert headline in text
         others = robustness.xs(kind, level="effect").drop("main specification")
         same = int((np.sign(others["estimate"]) == np.sign(row["estimate"])).sum())
-        assert f"Of {len(others)} variants, {same} have the sign of the main estimate" in text
+        assert f"Of {len(others)} variants (2 in standard errors only), {same} have the sign of the main estimate" in text
 
 
 def test_the_answer_is_firm_only_if_variants_say_so(bundled, robustness):
@@ -235,13 +235,14 @@ def test_the_range_is_that_of_the_variants_in_the_same_units(text, robustness, b
     scale = Scale(bundled[0].index.step, log_outcome=True)
     alike = robustness.drop(["Urban-rural Theil index", "index in logarithms", "index by equal weights"], level=0)
     for kind in ("direct", "indirect", "total"):
-        sizes = alike.xs(kind, level="effect")["estimate"].drop("main specification")
-        assert f"becomes {amount(sizes.min(), scale)} ({sizes.idxmin()}) at the lowest" in text
-        assert f"{amount(sizes.max(), scale)} ({sizes.idxmax()}) at the highest" in text
+        rows = alike.xs(kind, level="effect").drop("main specification")
+        for row, end in ((rows["estimate"].idxmin(), "lowest"), (rows["estimate"].idxmax(), "highest")):
+            size, low, high = (amount(rows.loc[row, name], scale) for name in ("estimate", "conf_low", "conf_high"))
+            assert f"{size} ({row}, {low} to {high}) at the {end}" in text
 
 
 def test_warnings_on_the_way_are_reported_once(text, bundled):
     manifest = json.loads((bundled[1].folder / "manifest.json").read_text(encoding="utf-8"))
-    assert any(warning.startswith("bias='none' with two-way effects") for warning in manifest["warnings"])
+    assert any(warning.startswith("direct likelihood: bias='none' with two-way effects") for warning in manifest["warnings"])
     assert len(set(manifest["warnings"])) == len(manifest["warnings"])
     assert text.count("bias='none' with two-way effects at N = 31") == 1

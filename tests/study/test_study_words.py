@@ -104,7 +104,7 @@ def test_index_in_logs_is_spoken_of_in_percent():
     ("effect", "expected"),
     [
         (Estimate(0.5, 0.4, 0.6, 0.0), "known within a factor of 1.5"),
-        (Estimate(-0.5, -0.9, -0.1, 0.01), "The direction is clear, the size is not"),
+        (Estimate(-0.5, -0.9, -0.1, 0.01), "In this specification the direction is clear, the size is not"),
     ],
 )
 def test_precision(effect, expected):
@@ -153,7 +153,7 @@ def test_null_everywhere_is_no_effect_to_be_seen():
     result = verdict(NULL, variants(NULL, NEGATIVE_NULL, NULL))
     assert result.level == "no answer"
     assert headline(result, "indirect", subject=GAP) == (
-        "No effect to be seen: a higher digital-economy index next door goes with neither a wider nor a narrower "
+        "No effect to be seen: a higher digital-economy index in other provinces goes with neither a wider nor a narrower "
         "urban-rural income gap."
     )
 
@@ -218,9 +218,9 @@ def test_interval_and_p_that_disagree_claim_nothing():
 @pytest.mark.parametrize(
     ("effects", "expected"),
     [
-        ([NEGATIVE, NULL], "+5.1 % becomes -4.9 % (v0) at the lowest and is the highest itself."),
-        ([Estimate(0.9, 0.1, 1.7, 0.02)], "+5.1 % is the lowest itself and becomes +9.4 % (v0) at the highest."),
-        ([NULL, Estimate(0.9, 0.1, 1.7, 0.02)], "becomes +0.20 % (v0) at the lowest and +9.4 % (v1) at the highest."),
+        ([NEGATIVE, NULL], "+5.1 % becomes -4.9 % (v0, -6.8 % to -3.0 %) at the lowest and is the highest itself."),
+        ([Estimate(0.9, 0.1, 1.7, 0.02)], "+5.1 % is the lowest itself and becomes +9.4 % (v0, +1.0 % to +18.5 %) at the highest."),
+        ([NULL, Estimate(0.9, 0.1, 1.7, 0.02)], "becomes +0.20 % (v0, -2.0 % to +2.4 %) at the lowest and +9.4 % (v1, +1.0 % to +18.5 %) at the highest."),
         ([POSITIVE], "+5.1 % stays what it is."),
     ],
 )

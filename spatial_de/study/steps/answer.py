@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 CAPTION = (
     "The effect of the index when one thing is varied at a time, with 95 % intervals, in standard deviations of the "
     "outcome per standard deviation of the index{left}. Shaded: the main "
-    "estimate's interval. Pale: not different from zero at 5 %. Arrows: the interval goes on."
+    "estimate's interval. Pale: not different from zero at 5 %. Arrows: the interval goes on; without a "
+    "dot, the estimate lies beyond as well."
 )
 ORDER: tuple[Kind, ...] = ("total", "direct", "indirect")
 

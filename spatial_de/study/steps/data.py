@@ -38,11 +38,11 @@ def index(job: Job) -> Section:
     at_end = made.values.xs(last, level=1).sort_values(ascending=False)
     names = unit_names(job)
     ranked = [f"{names[unit]} {value:.2f}" for unit, value in zip(at_end.index, at_end, strict=True)]
-    top, bottom = ", ".join(ranked[:3]), ", ".join(ranked[-3:])
+    top, bottom = ", ".join(ranked[:3]), ", ".join(ranked[:-4:-1])
     words = (
         f"The {name} is made of {plural(len(table), 'indicator')}. {_METHODS[made.method]}. {made.notes[0]} "
-        f"The heaviest is {first} with {100 * heaviest:.0f} % of the weight. In {last} the index runs from {bottom} "
-        f"to {top}; half of the {job.subject.units} lie below {at_end.median():.2f}."
+        f"The heaviest is {first} with {100 * heaviest:.0f} % of the weight. In {last} the lowest are {bottom}, "
+        f"the highest {top}; half of the {job.subject.units} lie below {at_end.median():.2f}."
     )
     return Section((Text(words), Table("index_weights", "Indicators and their weights", table, labels=_HEADS)))
 

@@ -28,12 +28,16 @@ HEADS = {
     "p_value": "p",
     "p_sim": "p (permutation)",
     "code": "Unit",
+    "name": "Name",
     "value": "Value",
     "lag": "Neighbours' mean",
     "q_value": "q (false discovery)",
     "quadrant": "Quadrant",
     "cluster": "Cluster",
 }
+
+
+SCATTER_COLOURS = "Red: high among high; blue: low among low; grey: unlike their neighbours."
 
 
 def by_time(job: Job) -> Section:
@@ -75,13 +79,14 @@ def clusters(job: Job) -> Section:
             Table(
                 f"lisa_{file}",
                 f"{job.label(name)}: local Moran statistics",
-                _lisa_table(found),
+                _lisa_table(job, found),
                 labels=HEADS,
                 folded=True,
             ),
         ]
     scatter = partial(_scatter, job, job.config.figures.outcome)
-    items.append(Drawing("moran_scatter", f"{job.label(job.config.figures.outcome)}: Moran scatter, {last}", scatter))
+    caption = f"{job.label(job.config.figures.outcome)}: Moran scatter, {last}. {SCATTER_COLOURS}"
+    items.append(Drawing("moran_scatter", caption, scatter))
     return Section(tuple(items))
 
 
@@ -91,12 +96,13 @@ def moran_sentence(name: str, found: MoranByTime) -> str:
     significant = int((table["p_sim"] < LEVEL).sum())
     first, last = table["I"].iloc[0], table["I"].iloc[-1]
     if significant == 0:
-        return f"{name}: in no year can Moran's I be told from chance at 5 %."
+        return f"{name}: in no year can Moran's I be told from chance at 5 %, by permutation."
     often = "in every year" if significant == len(table) else f"in {significant} of {plural(len(table), 'year')}"
     signs = (table["I"] > table["expected"])[table["p_sim"] < LEVEL]
     kind = "neighbours are alike" if signs.all() else "neighbours are unlike" if not signs.any() else "the sign changes"
     return (
-        f"{name}: Moran's I differs from chance at 5 % {often}; {kind}. It went from {first:.2f} in {table.index[0]} "
+        f"{name}: Moran's I differs from chance at 5 %, by permutation, {often}; {kind}. "
+        f"It went from {first:.2f} in {table.index[0]} "
         f"to {last:.2f} in {table.index[-1]}."
     )
 
@@ -142,9 +148,11 @@ def _local(job: Job, values: pd.Series, control: Any) -> Any:
     )
 
 
-def _lisa_table(found: LocalMoranByTime) -> pd.DataFrame:
-    columns = ["value", "lag", "I", "z", "p_sim", "q_value", "quadrant", "cluster"]
-    return found.table[columns].astype({"quadrant": str, "cluster": str}).swaplevel().sort_index()
+def _lisa_table(job: Job, found: LocalMoranByTime) -> pd.DataFrame:
+    columns = ["name", "value", "lag", "I", "z", "p_sim", "q_value", "quadrant", "cluster"]
+    names = unit_names(job)
+    named = found.table.assign(name=[str(names[unit]) for unit in found.table.index.get_level_values(0)])
+    return named[columns].astype({"quadrant": str, "cluster": str}).swaplevel().sort_index()
 
 
 def _names(job: Job) -> tuple[str, str]:

@@ -100,7 +100,8 @@ def conventions(job: Job, main: Results) -> list[str]:
     inference = job.config.inference
     out.append(
         f"Intervals of effects: {inference.draws:,} draws from the estimates' normal distribution (LeSage and Pace "
-        f"2009), seed {inference.seed}; p is twice the share of draws beyond zero."
+        f"2009), seed {inference.seed}; p is (2 k + 1) / (draws + 1) with k draws on the "
+        "rarer side of zero."
     )
     return out
 
