@@ -4,7 +4,7 @@ Simulates ``y_t = rho W y_t + x_t + 0.5 W x_t + mu_i + xi_t + e_t`` with standar
 mu, xi and e, on row-standardised Delaunay neighbours of N random points, and fits it with the Lee-Yu
 transformation (the default) and by the direct likelihood. Writes docs/monte_carlo.md.
 
-    python scripts/monte_carlo.py                      # N = 31, T = 12, rho = 0.2, 0.4, 0.6: about five minutes
+    python scripts/monte_carlo.py                      # N = 31, T = 12, rho = 0.2, 0.4, 0.6: a minute or two
     python scripts/monte_carlo.py --replications 200   # a quick look
 """
 

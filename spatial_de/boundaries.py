@@ -193,6 +193,7 @@ def points(gdf: gpd.GeoDataFrame) -> Points:
     name = crs_name(gdf.crs)
     if gdf.crs.is_geographic:
         check_degrees(gdf.crs)
+        _check_range(gdf)
         return Points(gdf.index, EARTH_RADIUS_KM * sphere_centroids(shapes), "great-circle", name)
     to_km = gdf.crs.axis_info[0].unit_conversion_factor / 1000.0
     return Points(gdf.index, shapely.get_coordinates(shapely.centroid(shapes)) * to_km, "projected", name)
@@ -203,6 +204,18 @@ def check_degrees(crs: Any) -> None:
     unit = crs.axis_info[0].unit_name
     if unit != "degree":
         raise BoundaryError(f"{crs_name(crs)} counts in {unit}s, not in degrees: use gdf.to_crs('EPSG:4326').")
+
+
+def _check_range(gdf: gpd.GeoDataFrame) -> None:
+    """Refuse "degrees" that are none, mostly metres under the wrong system."""
+    bounds = gdf.geometry.bounds
+    outside = (bounds[["miny", "maxy"]].abs() > 90.0).any(axis=1) | (bounds[["minx", "maxx"]].abs() > 360.0).any(axis=1)
+    if outside.any():
+        raise BoundaryError(
+            f"Coordinates of {name_some(gdf.index[outside])} are no degrees of longitude and latitude, as "
+            f"{crs_name(gdf.crs)} has them: they go up to {bounds[outside].abs().to_numpy().max():,.0f}. Name the true "
+            "system, gdf.set_crs(..., allow_override=True)."
+        )
 
 
 def crs_name(crs: Any) -> str:

@@ -133,6 +133,7 @@ def fit(
         notes = [str(item.message) for item in caught]
         if problem.n_time_dummies and treatment == "lee-yu":
             notes.append(TIME_DUMMIES)
+        notes += _note_on_islands(aligned, spec)
         result = Results(
             estimate=estimate,
             method=method,
@@ -169,9 +170,10 @@ def align(design: Design, w: SpatialWeights | None, *, spec: ModelSpec) -> Spati
         )
     positions = pd.RangeIndex(w.n)
     by_position = _unlabelled(design.given_index) and w.ids.isin(positions).all()
-    if _unlabelled(design.given_index) and not by_position:
+    if not by_position and (_unlabelled(design.given_index) or _left_of_positions(design.given_index, w)):
         raise AlignmentError(
-            "The data carry no unit labels (their index is 0, 1, 2, ...), the weights do, such as "
+            f"The data carry no unit labels (their index is {_first_labels(design.given_index)}, ...), the weights do, "
+            "such as "
             f"{name_some(w.ids, 2)}: use df.set_index(...) for a cross-section, sde.Panel(df, unit=..., time=...) "
             "for a panel."
         )
@@ -188,6 +190,16 @@ def align(design: Design, w: SpatialWeights | None, *, spec: ModelSpec) -> Spati
 def _unlabelled(index: pd.Index[Any]) -> bool:
     """Whether the labels are pandas' default: positions, not ids."""
     return isinstance(index, pd.RangeIndex) and index.name is None and index.start == 0 and index.step == 1
+
+
+def _left_of_positions(index: pd.Index[Any], w: SpatialWeights) -> bool:
+    """Whether the labels are what a filter left of pandas' default ones, none of them known to the weights."""
+    nameless = index.name is None and index.inferred_type == "integer" and w.ids.inferred_type == "string"
+    return nameless and not set(index.astype(str)) & set(w.ids)
+
+
+def _first_labels(index: pd.Index[Any]) -> str:
+    return ", ".join(str(label) for label in index[:3])
 
 
 def _effects(design: Design, fixed: Effects | None, bias: Bias | None) -> tuple[Effects, Bias]:
@@ -295,6 +307,17 @@ def _warn_of_direct_bias(design: Design, spec: ModelSpec, *, effects: Effects, b
             EstimationWarning,
             stacklevel=3,
         )
+
+
+def _note_on_islands(w: SpatialWeights | None, spec: ModelSpec) -> list[str]:
+    """Zero is a value as any other: far from the others' where a variable is not centred."""
+    if w is None or not len(w.islands) or not (spec.lag_x or spec.lag_y):
+        return []
+    note = (
+        f"Without neighbours: {name_some(w.islands)}. Their spatial lags are zero, which for variables far from zero "
+        "is an extreme value; islands='nearest' links them."
+    )
+    return [note]
 
 
 def _warn_of_endogenous_weights(design: Design, w: SpatialWeights | None) -> None:

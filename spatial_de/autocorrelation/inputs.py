@@ -154,6 +154,11 @@ def check_run(*, permutations: int, seed: int) -> None:
     _check_whole(seed, "seed", at_least=0)
 
 
+def enough_permutations(n: int) -> int:
+    """9,999, or the number of arrangements of `n` values where these are fewer."""
+    return min(9999, math.factorial(n)) if n < 12 else 9999
+
+
 def warn_if_few_arrangements(n: int, *, permutations: int) -> None:
     """Warn where `n` values can be arranged in fewer ways than permutations are drawn."""
     if n < 12 and math.factorial(n) < permutations:

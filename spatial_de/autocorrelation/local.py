@@ -174,7 +174,7 @@ def local_moran(
     x: pd.Series,
     w: SpatialWeights,
     *,
-    permutations: int = 999,
+    permutations: int | None = None,
     seed: int = 0,
     alpha: float = 0.05,
     control: Control = "fdr",
@@ -194,7 +194,9 @@ def local_moran(
         Weights of exactly the same units, under any normalisation; row-standardised weights make the lag the
         neighbours' mean and the statistics comparable between units.
     permutations
-        Number of arrangements of the other units' values, per unit.
+        Number of arrangements of the other units' values, per unit; None for 9,999, or as many as there are for few
+        units. They bound the smallest possible p-value,
+        2 / (permutations + 1), which controls for many tests have to compare with alpha / n.
     seed
         Seed of the draws; recorded in the result.
     alpha
@@ -244,13 +246,14 @@ def local_moran(
     >>> result.table.loc[2, "cluster"], result.table.loc[15, "cluster"]
     ('Low-Low', 'Not significant')
     """
-    settings = _check(LisaSettings(alpha=alpha, control=control, divisor=divisor, permutations=permutations, seed=seed))
     panel = inputs.is_panel_variable(x)
     ordered = inputs.canonical(w)
-    inputs.warn_if_few_arrangements(ordered.n - 1, permutations=permutations)
+    arranged = inputs.enough_permutations(ordered.n - 1) if permutations is None else permutations
+    settings = _check(LisaSettings(alpha=alpha, control=control, divisor=divisor, permutations=arranged, seed=seed))
+    inputs.warn_if_few_arrangements(ordered.n - 1, permutations=settings.permutations)
     _warn_if_out_of_reach(ordered, settings)
     largest = int(np.diff(ordered.sparse.indptr).max())
-    draws = conditional_draws(ordered.n, largest, permutations=permutations, seed=seed)
+    draws = conditional_draws(ordered.n, largest, permutations=settings.permutations, seed=seed)
     name = None if x.name is None else str(x.name)
     if not panel:
         return LocalMoran(name, _table(x, ordered, draws, settings=settings), settings)

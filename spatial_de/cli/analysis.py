@@ -43,7 +43,7 @@ def weights(output: str | None, **given: Any) -> None:
 )
 @click.argument("variable")
 @options()
-@click.option("--permutations", default=999, show_default=True)
+@click.option("--permutations", default=999, show_default=True, help="Arrangements of the values.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("-o", "--output", metavar="STEM", help="Write STEM.csv, STEM.md, STEM.tex.")
 def moran(variable: str, permutations: int, seed: int, *, output: str | None, **given: Any) -> None:
@@ -134,11 +134,12 @@ def fit(formula: str, **given: Any) -> None:
     own = {key: given.pop(key) for key in ("draws", "seed", "output")}
     how: Any = {key: given.pop(key) for key in ("model", "fixed", "bias", "cov")}
     inputs = Inputs(**given)
+    inputs.check_index(formula)
     w = None if how["model"] == "ols" else inputs.build_weights()
     result = estimate(formula, inputs.figures, w, **how)
-    effects = result.effects(draws=own["draws"], seed=own["seed"])
     click.echo(result.summary())
     click.echo()
+    effects = result.effects(draws=own["draws"], seed=own["seed"])
     note = f"{own['draws']:,} draws, seed {own['seed']}, {result.cov_type} covariance."
     click.echo(render(effects.table, "txt", title="Average effects", note=note), nl=False)
     if own["output"] is not None:

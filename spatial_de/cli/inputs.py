@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -79,9 +80,9 @@ class Inputs:
 
         if self.boundaries is not None:
             return boundaries.read(self.boundaries, id=self.id)
-        if self.data is not None:
-            raise OptionError("Own data need own boundaries: --boundaries FILE --id COLUMN, or --weights FILE.")
-        return datasets.load_provinces()
+        provinces = datasets.load_provinces().reset_index()
+        check_option(self.id, list(provinces.columns.drop("geometry")), "--id")
+        return provinces.set_index(self.id)
 
     @property
     def units(self) -> pd.Index[Any]:
@@ -96,6 +97,7 @@ class Inputs:
 
     def values(self, variable: str) -> pd.Series:
         """One variable, indexed by (unit, time) or by unit."""
+        self.check_index(variable)
         figures: Any = self.figures
         if self.time is None and self.data is not None and variable not in figures:
             raise OptionError(
@@ -105,10 +107,21 @@ class Inputs:
         found: pd.Series = figures[variable]  # a panel says itself what it lacks
         return found
 
+    def check_index(self, text: str) -> None:
+        """Refuse the bundled data's index where no option makes it."""
+        if self.data is None and self.index is None and re.search(r"\bdigital\b", text):
+            raise OptionError("'digital' is a composite index, not a column of the data: add --index china-digital-7.")
+
     def _with_figures(self) -> gpd.GeoDataFrame:
         absent = self.units.difference(self.regions.index)
         if len(absent):
-            raise OptionError(f"The boundaries lack {name_some(absent)} of the data: check --id and --unit.")
+            own = self.data is not None and self.boundaries is None
+            which = "bundled boundaries" if own else "boundaries"
+            others = ", or give your own: --boundaries FILE --id COLUMN, or --weights FILE" if own else ""
+            raise OptionError(f"The {which} lack {name_some(absent)} of the data: check --id and --unit{others}.")
+        without = self.regions.index.difference(self.units)
+        if len(without) and self.data is not None:
+            click.echo(f"Polygons without data, left out of the weights: {name_some(without)}.\n", err=True)
         return self.regions.loc[self.units]
 
     def _prepared(self, panel: Panel) -> Panel:
@@ -150,7 +163,11 @@ _DATA = (
     click.option("--index", metavar="PRESET", help="Add a composite index as 'digital', e.g. china-digital-7."),
 )
 _BOUNDARIES = (
-    click.option("--boundaries", metavar="FILE", help="Vector file; default: the bundled provinces."),
+    click.option(
+        "--boundaries",
+        metavar="FILE",
+        help="Vector file; default: the bundled provinces (ids: code, name_en, name_zh, ...).",
+    ),
     click.option("--id", default="code", show_default=True, help="Column of the boundaries with the unit's id."),
 )
 _WEIGHTS = (

@@ -74,7 +74,7 @@ def read_table(path: str | Path, *, sheet: str | int = 0, encoding: str | None =
     except (OSError, ValueError, KeyError, UnicodeError) as error:
         if isinstance(error, DataError | FileError):
             raise
-        raise FileError(f"{source.name} cannot be read: {error}.") from error
+        raise FileError(f"{source.name} cannot be read: {_reason(error)}.") from error
     frame = _normalise_names(table.frame, source.name)
     for position, name in enumerate(frame.columns):
         frame[name] = _column(frame[name], partial(_cell_of, table, position))
@@ -142,6 +142,15 @@ def _with_header(raw: pd.DataFrame, name: str) -> pd.DataFrame:
     frame = raw.iloc[1:].reset_index(drop=True)
     frame.columns = pd.Index([("" if pd.isna(cell) else str(cell)) for cell in raw.iloc[0]])
     return frame
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong in reading, in plain words."""
+    fields = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
+    if fields is None:
+        return str(error).strip().removesuffix(".")
+    expected, line, found = fields.groups()
+    return f"line {line} has {found} fields where {expected} are expected (decimal commas, or commas in text?)"
 
 
 def _normalise_names(frame: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -109,11 +109,25 @@ class Effects:
             how += f", {self.draws:,} draws, seed {self.seed}"
             if self.rejected:
                 how += f", {self.rejected} outside the admissible interval left out"
-        table = self.table.to_string(float_format=lambda x: f"{x:.4f}")
+        table = self.table.to_string(formatters=self._formatters())
         return "\n".join([f"Average effects ({how})", table, *(f"Note: {note}" for note in self.notes)])
 
     def _repr_html_(self) -> str:
-        return str(self.table.to_html(float_format=lambda x: f"{x:.4f}"))
+        return str(self.table.to_html(formatters=self._formatters()))
+
+    def _formatters(self) -> dict[str, Any]:
+        numbers = ("estimate", "std_error", "conf_low", "conf_high")
+        return dict.fromkeys(numbers, _plain_number) | {"statistic": "{:.2f}".format, "p_value": self._p_words}
+
+    def _p_words(self, p: Any) -> str:
+        """Three decimals; of simulated p-values none below what the number of draws can show."""
+        least = 0.001 if self.draws is None else max(0.001, 1.5 / (self.draws + 1))
+        return f"<{least:.3f}" if p < least else f"{p:.3f}"
+
+
+def _plain_number(value: float) -> str:
+    size = abs(value)
+    return f"{value:.4g}" if (0.0 < size < 1e-3 or size >= 1e5) else f"{value:.4f}"
 
 
 def compute_effects(
@@ -140,7 +154,8 @@ def compute_effects(
         ``"simulation"``: coefficients are drawn from their asymptotic normal distribution; std_error is the
         standard deviation over draws, the interval their quantiles, statistic = estimate / std_error, and the
         p-value twice the share of draws on the other side of zero, so that it agrees with the interval also where
-        the distribution is skewed. With r draws it is at least 1 / (r + 1).
+        the distribution is skewed. With r draws it is at least 1 / (r + 1). Draws of rho outside the admissible
+        interval have no effects; they count as beyond zero.
         ``"delta"``: standard errors from the analytic derivatives, normal intervals.
     draws, seed
         Number of draws and seed of the simulation.
@@ -176,7 +191,7 @@ def compute_effects(
         used = len(sample)
         std_error = sample.std(axis=0, ddof=1)
         low, high = np.quantile(sample, [(1 - level) / 2, (1 + level) / 2], axis=0)
-        p = _share_beyond_zero(sample, std_error)
+        p = _share_beyond_zero(sample, std_error, rejected=rejected)
         notes = _heavy_tails(std_error, (high - low) / (2.0 * critical_value(level, None)))
     return Effects(
         table=_table(coefficients, estimate, std_error, p=p, low=low, high=high),
@@ -255,8 +270,9 @@ def _simulate(
     rejected = int((~inside).sum())
     if rejected > draws / 20:
         warnings.warn(
-            f"{rejected} of {draws} draws of rho fall outside its admissible interval and are left out: rho is close "
-            "to its bound, and the intervals of the effects describe the rest only.",
+            f"{rejected:,} of {draws:,} draws of rho fall outside its admissible interval, where effects do not exist: "
+            "rho is estimated too imprecisely for that interval. p-values of effects count these draws as beyond zero; "
+            "intervals and standard errors describe the rest only.",
             EstimationWarning,
             stacklevel=4,
         )
@@ -281,10 +297,12 @@ def two_sided_p(statistic: NDArray[np.float64], df: int | None) -> NDArray[np.fl
     return out
 
 
-def _share_beyond_zero(sample: NDArray[np.float64], std_error: NDArray[np.float64]) -> NDArray[np.float64]:
+def _share_beyond_zero(
+    sample: NDArray[np.float64], std_error: NDArray[np.float64], *, rejected: int
+) -> NDArray[np.float64]:
     """Two-sided p-values of r draws, shape (m, 3): twice the smaller share on either side of zero, never zero."""
-    below = np.minimum((sample <= 0.0).sum(axis=0), (sample >= 0.0).sum(axis=0))
-    p = np.minimum((2.0 * below + 1.0) / (len(sample) + 1.0), 1.0)
+    below = np.minimum((sample <= 0.0).sum(axis=0), (sample >= 0.0).sum(axis=0)) + rejected
+    p = np.minimum((2.0 * below + 1.0) / (len(sample) + rejected + 1.0), 1.0)
     return np.where(std_error > 0.0, p, np.nan)
 
 

@@ -186,7 +186,18 @@ def grid(count: int, layer: Layer) -> tuple[int, int, float, float]:
 
 
 def by_time(values: pd.Series | pd.DataFrame, times: Any = None) -> dict[str, pd.Series]:
-    """One series per map: a single one, or one per time of a panel variable (or per column of a table)."""
+    """One series per map: a single one, or one per time of a panel variable (or per column of a table).
+
+    Raises
+    ------
+    OptionError
+        Neither a series nor a table, or times that the variable does not cover.
+    """
+    if not isinstance(values, pd.Series | pd.DataFrame):
+        raise OptionError(
+            f"A map needs a series or a table indexed by unit, not {type(values).__name__}: e.g. gdf['column'], "
+            "panel['variable']."
+        )
     if isinstance(values, pd.DataFrame):
         return {str(column): values[column] for column in (values.columns if times is None else list(times))}
     if not isinstance(values.index, pd.MultiIndex):

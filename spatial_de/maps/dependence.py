@@ -36,8 +36,8 @@ def moran_scatter(
 ) -> Figure:
     """Each unit's value against that of its neighbours, both standardised by the variable's mean and deviation.
 
-    The line is the least-squares fit; with row-standardised weights its slope is Moran's I, which is printed. High values
-    among high ones are red, low among low blue, the others grey.
+    The line is the least-squares fit; with row-standardised weights its slope is Moran's I, which is printed.
+    High values among high ones are red, low among low blue, the others grey.
 
     Parameters
     ----------

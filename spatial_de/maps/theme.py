@@ -174,7 +174,8 @@ def save(fig: Figure, path: str | Path, *, dpi: int = 200) -> Path:
     try:
         handle, temporary = tempfile.mkstemp(suffix=suffix, dir=target.parent)
     except OSError as error:
-        raise FileError(f"{str(target)!r} cannot be written: {error}.") from error
+        where = "there is no such folder" if not target.parent.is_dir() else str(error.strerror)
+        raise FileError(f"{str(target)!r} cannot be written ({where}).") from error
     os.close(handle)
     try:
         with mpl.rc_context(_SETTINGS):

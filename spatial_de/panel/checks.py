@@ -48,7 +48,8 @@ def check_keys(df: pd.DataFrame, unit: str, time: str) -> None:
         holes = np.flatnonzero(df[name].isna())
         if len(holes):
             raise PanelError(
-                f"Column {name!r} is missing in {plural(len(holes), 'row')} (row {name_some(holes.tolist())})."
+                f"Column {name!r} is missing in {plural(len(holes), 'row')} of the table (row "
+                f"{name_some((holes + 1).tolist())}, where the first is 1)."
             )
     kinds = {type(label).__name__ for label in df[unit].tolist()}
     if len(kinds) > 1:
@@ -93,8 +94,8 @@ def check_unique_keys(df: pd.DataFrame, unit: str, time: str) -> None:
     if twice.any():
         pairs = list(df.loc[twice, [unit, time]].itertuples(index=False, name=None))
         raise PanelError(
-            f"{plural(len(pairs), 'row')} repeat a ({unit}, {time}) that is already there: {name_some(pairs)}. "
-            "Every unit may occur once per time."
+            f"{plural(len(pairs), 'row repeats', 'rows repeat')} a ({unit}, {time}) that is already there: "
+            f"{name_some(pairs)}. Every unit may occur once per time."
         )
 
 
@@ -173,6 +174,11 @@ def warn_of_codes(values: NDArray[np.float64], frame: pd.DataFrame) -> None:
                 )
 
 
+def _are_words(cells: pd.Series, series: pd.Series) -> bool:
+    """Whether most of a series is text without digits, and so no number written in some way."""
+    return 2 * len(cells) > len(series) and not cells.astype(str).str.contains(r"\d").any()
+
+
 def _text_message(series: pd.Series) -> str:
     kind = str(series.dtype)
     if kind.startswith(("datetime", "timedelta", "period", "complex")):
@@ -182,7 +188,8 @@ def _text_message(series: pd.Series) -> str:
     if len(odd):
         cells = [f"{value!r} at {_place(where)}" for where, value in list(odd.items())[:3]]
         more = f" and {len(odd) - 3} more" if len(odd) > 3 else ""
-        return f"Variable {series.name!r} holds text where numbers are needed: {', '.join(cells)}{more}."
+        categories = f" Categories are written C({series.name}) in a formula." if _are_words(odd, series) else ""
+        return f"Variable {series.name!r} holds text where numbers are needed: {', '.join(cells)}{more}.{categories}"
     text = series.map(lambda value: isinstance(value, str)).any()
     how = "written as text" if text else "in a column of mixed objects"
     return (

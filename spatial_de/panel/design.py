@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 INTERCEPT = "Intercept"
+_FUNCTIONS_MEANT = {
+    "ln": " The natural logarithm is log(x).",
+    "factor": " Categories are written C(x).",
+    "i": " Categories are written C(x).",
+}
+_FULL_WIDTH = str.maketrans("～＋（）＊：，－　", "~+()*:,- ")
 _CALL = re.compile(r"\w+\([^()]*\)")
 _NAME = re.compile(r"[^\W\d]\w*")
 _POWER = re.compile(r"[\w`]\s*(\*\*|\^)")  # (x + z)**2, all crossings of two, is meant
@@ -147,7 +153,9 @@ def _parse(formula: str) -> Any:
     try:
         parsed = Formula(formula)
     except FormulaParsingError as error:
-        raise FormulaError(f"The formula {formula!r} cannot be read: write it as 'y ~ x1 + x2'.") from error
+        narrow = formula.translate(_FULL_WIDTH)
+        how = "'y ~ x1 + x2'" if narrow == formula else f"{narrow!r}, without full-width signs"
+        raise FormulaError(f"The formula {formula!r} cannot be read: write it as {how}.") from error
     if "|" in formula:
         raise FormulaError(
             f"The formula {formula!r} has a part after '|': choose fixed effects by fixed='individual', 'time' or "
@@ -160,6 +168,9 @@ def _parse(formula: str) -> Any:
         )
     if not hasattr(parsed, "lhs") or len(list(parsed.lhs)) != 1:
         raise FormulaError(f"The formula {formula!r} needs one response: write it as 'y ~ x1 + x2'.")
+    both = {str(term) for term in parsed.lhs} & {str(term) for term in parsed.rhs}
+    if both:
+        raise FormulaError(f"The formula {formula!r} has {name_some(sorted(both))} on both sides of '~'.")
     if "lag" in {variable.split(".")[0] for variable in _called(parsed)}:
         raise FormulaError(
             "lag() in a formula would shift rows across units: use panel.time_lag(column) and assign() instead."
@@ -192,9 +203,9 @@ def _variables(parsed: Any, frame: pd.DataFrame) -> pd.DataFrame:
         )
     for name in names:
         if name not in frame.columns:
+            meant = _FUNCTIONS_MEANT.get(name) or _axis_meant(name, frame) or did_you_mean(name, frame.columns)
             raise FormulaError(
-                f"The formula names {name!r}, which is not in the data.{did_you_mean(name, frame.columns)} "
-                f"There are {name_some(frame.columns, 8)}."
+                f"The formula names {name!r}, which is not in the data.{meant} There are {name_some(frame.columns, 8)}."
             )
     wrapped = [name for name in names if name in _categorical_names(parsed)]
     numbers = frame[[name for name in names if name not in wrapped]]
@@ -205,6 +216,13 @@ def _variables(parsed: Any, frame: pd.DataFrame) -> pd.DataFrame:
         if len(holes):
             raise DataError(f"Variable {name!r} is missing at {name_some(holes)}.")
     return pd.DataFrame(values, index=frame.index, columns=numbers.columns).join(frame[wrapped])
+
+
+def _axis_meant(name: str, frame: pd.DataFrame) -> str:
+    """Advice where a name is that of the units or the times."""
+    if name not in frame.index.names:
+        return ""
+    return f" {name!r} labels the rows: effects of units and times are chosen by fixed='individual', 'time', 'two-way'."
 
 
 def _categorical_names(parsed: Any) -> set[str]:

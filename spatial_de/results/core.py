@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -286,7 +287,7 @@ class Results:
         level
             Confidence level.
         """
-        return compute_effects(
+        found = compute_effects(
             self._coefficients(),
             self.weights,
             inference=inference,
@@ -296,6 +297,7 @@ class Results:
             covariance=self.cov_type,
             logdet=self.estimate.logdet,
         )
+        return replace(found, notes=(*found.notes, *_shared_variables(found.table.index.unique("term"))))
 
     def _coefficients(self) -> Coefficients:
         design, problem = self._design, self.estimate.problem
@@ -347,3 +349,16 @@ class Results:
 
     def _repr_html_(self) -> str:
         return f"<pre>{self.summary()}</pre>"
+
+
+def _shared_variables(terms: pd.Index[Any]) -> list[str]:
+    """A note for each variable in several terms: none of their effects is that of the variable."""
+    inside: dict[str, list[str]] = {}
+    for term in terms:
+        for name in dict.fromkeys(re.findall(r"[^\W\d]\w*\b(?!\s*\()", str(term))):
+            inside.setdefault(name, []).append(str(term))
+    return [
+        f"{name!r} is in several terms ({', '.join(found)}): effects are those of the terms, which it moves together."
+        for name, found in inside.items()
+        if len(found) > 1
+    ]

@@ -307,12 +307,22 @@ def _validated(content: dict[str, Any], name: str) -> StudyConfig:
     try:
         return StudyConfig.model_validate(content)
     except ValidationError as error:
-        lines = [f"  {_complaint(item)}" for item in error.errors()]
+        lines = [f"  {_complaint(item)}" for item in _without_other_branches(error.errors())]
         raise StudyError("\n".join([f"{name} has {plural(len(lines), 'fault')}:", *lines])) from error
 
 
+def _without_other_branches(items: list[Any]) -> list[Any]:
+    """Faults without those of a union's branch that was not meant: a fault further inside another branch tells."""
+    meant = {item["loc"][:i] for item in items if not _of_branch(item) for i in range(len(item["loc"]))}
+    return [item for item in items if not (_of_branch(item) and item["loc"][:-1] in meant)]
+
+
+def _of_branch(item: Any) -> bool:
+    return bool(item["loc"]) and _is_branch(item["loc"][-1])
+
+
 def _complaint(item: Any) -> str:
-    where = ".".join(str(part) for part in item["loc"] if part != "dict[str,union]")
+    where = ".".join(str(part) for part in item["loc"] if not _is_branch(part))
     if item["type"] == "extra_forbidden":
         allowed = _keys_beside(item["loc"])
         return f"{where}: no such key.{did_you_mean(item['loc'][-1], allowed)} Allowed: {name_some(allowed, 12)}."
@@ -322,6 +332,11 @@ def _complaint(item: Any) -> str:
         return f"{where} = {item['input']!r}: use {item['ctx']['expected']}."
     message = str(item["msg"]).removeprefix("Value error, ")
     return f"{where or 'study'}: {message}" + (f", not {item['input']!r}" if _is_plain(item["input"]) else "") + "."
+
+
+def _is_branch(part: object) -> bool:
+    """Whether a part of a place names a branch of a union, as pydantic writes it, and no key of the file."""
+    return isinstance(part, str) and (part in {"str", "int"} or part.startswith(("dict[", "list[")))
 
 
 def _is_plain(value: object) -> bool:

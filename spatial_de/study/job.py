@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from spatial_de import boundaries, weights
 from spatial_de.datasets import load_china_panel, load_provinces, read_panel
-from spatial_de.errors import StudyError
+from spatial_de.errors import AlignmentWarning, StudyError
 from spatial_de.fitting import fit
 from spatial_de.index import composite_index
 from spatial_de.study.words import Estimate, Scale, Subject
-from spatial_de.wording import name_some
+from spatial_de.wording import name_some, plural
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -114,6 +115,14 @@ class Job:
                 f"The boundaries lack {name_some(absent)} of the panel's {self.subject.units}: check data.id and "
                 "data.unit."
             )
+        without = self.map.index.difference(units)
+        if len(without) and not self.has_bundled_lines:
+            warnings.warn(
+                f"{plural(len(without), 'unit')} of the boundaries without data, drawn hatched and nobody's neighbour: "
+                f"{name_some(without)}.",
+                AlignmentWarning,
+                stacklevel=2,
+            )
         return self.map.loc[units]
 
     def weights(self, rule: str | None = None, units: Iterable[Any] | None = None) -> SpatialWeights:
@@ -169,7 +178,9 @@ class Job:
 
     def label(self, name: str) -> str:
         """What a variable or term is called in tables."""
-        return self.config.labels.get(name, name)
+        names = {self.config.index.name: self.subject.index, self.config.figures.outcome: self.subject.measure}
+        own = names.get(name, name)
+        return self.config.labels.get(name, own if own == name else own[:1].upper() + own[1:])
 
     def short_label(self, name: str) -> str:
         """The label without the unit in brackets, for sentences."""

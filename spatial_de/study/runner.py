@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from spatial_de.errors import SpatialDEError, SpatialDEWarning, StudyError
+from spatial_de.study.checks import check
 from spatial_de.study.config import StudyConfig
 from spatial_de.study.folder import replaced_folder
 from spatial_de.study.job import Job
@@ -21,6 +22,7 @@ from spatial_de.study.steps.answer import verdicts
 from spatial_de.study.verdict import headline
 
 REPORT = "report.html"
+CHECKING = "Checks"
 REPORTING = "Report"
 
 
@@ -93,9 +95,11 @@ def run(config: StudyConfig, folder: str | Path, *, on_step: Callable[[Progress]
         The folder cannot be made, or holds what no earlier run made.
     """
     target = Path(folder)
-    job, clock = Job(config), _Clock(on_step or (lambda _: None), total=len(STEPS) + 1)
+    job, clock = Job(config), _Clock(on_step or (lambda _: None), total=len(STEPS) + 2)
     with replaced_folder(target) as fresh, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", SpatialDEWarning)
+        with clock.step(CHECKING):
+            check(job)
         chapters: list[Chapter] = []
         for step in STEPS:
             with clock.step(step.title):

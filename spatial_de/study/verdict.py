@@ -9,7 +9,7 @@ from typing import Literal
 from spatial_de.study.words import Direction, Estimate, Kind, Scale, Subject, amount, direction
 from spatial_de.wording import plural
 
-Level = Literal["firm", "fragile", "no answer"]
+Level = Literal["firm", "fragile", "untested", "no answer"]
 
 FIRM_SHARE = 0.8
 MAJORITY = 0.5
@@ -89,7 +89,7 @@ class Verdict:
     Attributes
     ----------
     level
-        "firm", "fragile" or "no answer".
+        "firm", "fragile", "untested" or "no answer".
     direction
         What the main estimate says.
     agreement
@@ -126,7 +126,8 @@ def verdict(main: Estimate, variants: Sequence[Variant]) -> Verdict:
 
     Firm: significant at 5 %, no variant has the opposite sign, and at least 80 % of all variants, those that could
     not be estimated included, are significant with the same sign. Fragile: significant, but not all of that; or not
-    significant although more than half of the variants are, in its direction. No answer: everything else.
+    significant although more than half of the variants are, in its direction. Untested: significant, and nothing
+    was varied. No answer: everything else.
 
     Parameters
     ----------
@@ -141,7 +142,7 @@ def verdict(main: Estimate, variants: Sequence[Variant]) -> Verdict:
     if found == "unclear":
         level: Level = "fragile" if share > MAJORITY and not counts.contradicted else "no answer"
     elif not total:
-        level = "fragile"
+        level = "untested"
     else:
         level = "firm" if share >= FIRM_SHARE and not counts.opposite_sign else "fragile"
     return Verdict(level=level, direction=found, agreement=counts, reasons=_reasons(main, counts, level=level))

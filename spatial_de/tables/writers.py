@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from spatial_de.errors import FileError
+from spatial_de.errors import FileError, OptionError
 from spatial_de.tables.grid import Grid, as_grid
 from spatial_de.wording import check_option
 
@@ -274,6 +274,12 @@ def write(
     """
     for name in formats:
         check_option(name, WRITERS, "formats")
+    ending = Path(path_stem).suffix.lower().removeprefix(".")
+    if ending in {*WRITERS, "docx", "xlsx", "pdf"}:
+        raise OptionError(
+            f"path_stem={str(path_stem)!r} ends in '.{ending}': leave the ending out, and choose formats=("
+            f"{ending if ending in WRITERS else 'md'!r},)."
+        )
     grid = as_grid(table, title=title, note=note, labels=labels, digits=digits)
     texts = {name: WRITERS[name].render(grid) for name in formats}
     return tuple(_write_whole(Path(f"{path_stem}.{name}"), content) for name, content in texts.items())

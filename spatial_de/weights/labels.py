@@ -81,9 +81,24 @@ def match_labels(have: pd.Index[Any], want: pd.Index[Any], *, left: str, right: 
     if len(only_left):
         parts.append(f"{plural(len(only_left), 'unit')} of {left} not in {right}: {name_some(only_left)}")
     raise AlignmentError(
-        f"The units of {left} and {right} are not the same; " + "; ".join(parts) + ". "
+        f"The units of {left} and {right} are not the same; " + "; ".join(parts) + f". {_longer(only_left, only_right)}"
         "Drop or add units explicitly (w.subset(ids), panel.select(units=...)) so that both hold the same ones."
     )
+
+
+def _longer(only_left: pd.Index[Any], only_right: pd.Index[Any]) -> str:
+    """A hint where most labels of one side begin like exactly one of the other, such as 北京 and 北京市."""
+    pairs = []
+    for label in only_right:
+        near = [other for other in only_left if _begins(str(other), str(label))]
+        pairs += [(near[0], label)] if len(near) == 1 else []
+    if not pairs or 2 * len(pairs) < max(len(only_left), len(only_right)):
+        return ""
+    return f"Are {pairs[0][0]!r} and {pairs[0][1]!r} the same unit? Then write the labels alike on both sides. "
+
+
+def _begins(one: str, other: str) -> bool:
+    return not (one[-1:] + other[-1:]).isdigit() and (one.startswith(other) or other.startswith(one))
 
 
 def explain_mismatch(have: pd.Index[Any], want: pd.Index[Any], *, left: str, right: str) -> str:

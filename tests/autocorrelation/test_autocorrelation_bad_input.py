@@ -253,7 +253,8 @@ def test_more_permutations_than_arrangements_warn():
     with pytest.warns(DataWarning, match=r"^5 values can be arranged in only 120 ways, fewer than the 999"):
         moran(x, w)
     with pytest.warns(DataWarning, match=r"^4 values can be arranged in only 24 ways, fewer than the 999"):
-        local_moran(x, w)
+        local_moran(x, w, permutations=999)
+    assert local_moran(x, w).settings.permutations == 24
 
 
 def test_bonferroni_out_of_reach_warns():

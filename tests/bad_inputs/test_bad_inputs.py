@@ -308,6 +308,55 @@ REFUSED = {
         "This needs dense matrices of 7,000 x 7,000 units, 0.4 GB each; the limit is 6,000 units. Observed information "
         "and classical standard errors do without.",
     ),
+    "A ln for log": (
+        lambda: sde.fit("ln(y) ~ x", panel(), W),
+        e.FormulaError,
+        "The formula names 'ln', which is not in the data. The natural logarithm is log(x). There are 'x', 'y', 'z'.",
+    ),
+    "A the time column in a formula": (
+        lambda: sde.fit("y ~ x + C(year)", panel(), W),
+        e.FormulaError,
+        "The formula names 'year', which is not in the data. 'year' labels the rows: effects of units and times are "
+        "chosen by fixed='individual', 'time', 'two-way'. There are 'x', 'y', 'z'.",
+    ),
+    "A full-width signs in a formula": (
+        lambda: sde.fit("y ~ x ＋ z", panel(), W),
+        e.FormulaError,
+        "The formula 'y ~ x ＋ z' cannot be read: write it as 'y ~ x + z', without full-width signs.",
+    ),
+    "1 what a filter left of positions": (
+        lambda: sde.fit("y ~ x", CROSS.set_axis([3, 7, *range(20, 26)]), W),
+        e.AlignmentError,
+        "The data carry no unit labels (their index is 3, 7, 20, ...), the weights do, such as 'u0', 'u1' and 6 "
+        "more: use "
+        "df.set_index(...) for a cross-section, sde.Panel(df, unit=..., time=...) for a panel.",
+    ),
+    "5 a short and a long form of names": (
+        lambda: sde.fit(
+            "y ~ x", CROSS.set_axis([f"{x}市" for x in "甲乙丙丁戊己庚辛"]), ring(list("甲乙丙丁戊己庚辛"))
+        ),
+        e.AlignmentError,
+        "The units of weights and data are not the same; 8 units of data not in weights: '丁市', '丙市', '乙市', '己市', "
+        "'庚市' and 3 more; 8 units of weights not in data: '甲', '乙', '丙', '丁', '戊' and 3 more. Are '丁' and '丁市' the "
+        "same unit? Then write the labels alike on both sides. Drop or add units explicitly (w.subset(ids), "
+        "panel.select(units=...)) so that both hold the same ones.",
+    ),
+    "33 metres called degrees": (
+        lambda: sde.weights.knn(layer([shapely.box(i, 0, i + 1e5, 3e4) for i in range(3)]), k=1),
+        e.BoundaryError,
+        "Coordinates of 'a', 'b', 'c' are no degrees of longitude and latitude, as EPSG:4326 has them: they go up to "
+        "100,002. Name the true system, gdf.set_crs(..., allow_override=True).",
+    ),
+    "A a map of a name": (
+        lambda: sde.maps.choropleth(layer(), "x"),
+        e.OptionError,
+        "A map needs a series or a table indexed by unit, not str: e.g. gdf['column'], panel['variable'].",
+    ),
+    "A a table with an ending": (
+        lambda: sde.tables.write(CROSS, "t.docx"),
+        e.OptionError,
+        "path_stem='t.docx' ends in '.docx': leave the ending out, and choose formats=('md',).",
+    ),
     "A rho and lambda that can change places": (
         lambda: sde.fit("y ~ 1", panel(), W, model="sac"),
         e.IdentificationError,

@@ -78,12 +78,13 @@ REFUSED = {
     "11e a unit without label": (
         lambda: panel(id=LONG["id"].where(LONG.index > 1)),
         e.PanelError,
-        "Column 'id' is missing in 2 rows (row 0, 1).",
+        "Column 'id' is missing in 2 rows of the table (row 1, 2, where the first is 1).",
     ),
     "13b categories": (
         lambda: fit(data=panel(x=pd.Categorical(["a", "b"] * 20))),
         e.DataError,
-        "Variable 'x' holds text where numbers are needed: 'a' at u0, 2010, 'b' at u0, 2011, 'a' at u0, 2012 and 37 more.",
+        "Variable 'x' holds text where numbers are needed: 'a' at u0, 2010, 'b' at u0, 2011, 'a' at u0, 2012 and 37 "
+        "more. Categories are written C(x) in a formula.",
     ),
     "13c dates as a regressor": (
         lambda: fit(data=panel(x=pd.Timestamp("2020-01-01").as_unit("ns"))),
@@ -112,8 +113,8 @@ REFUSED = {
     ),
     "19a the response among the regressors": (
         lambda: fit("y ~ y + x", model="sar"),
-        e.IdentificationError,
-        "The regressors fit the response exactly: there is no error left to model.",
+        e.FormulaError,
+        "The formula 'y ~ y + x' has 'y' on both sides of '~'.",
     ),
     "23a two units": (
         lambda: fit(data=CROSS.iloc[:2], w=SpatialWeights([[0, 1], [1, 0]], IDS[:2]), model="sar"),

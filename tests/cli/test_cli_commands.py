@@ -148,7 +148,7 @@ def test_mistakes_with_own_files_are_named(cli, own_files):
     code, _, err = cli("moran", "z", *own(own_files, panel=False))
     assert (code, "has no column 'z'" in err) == (2, True)
     code, _, err = cli("moran", "y", "--data", own_files / "cross.xlsx", "--unit", "cell")
-    assert (code, "Own data need own boundaries" in err) == (2, True)
+    assert (code, "The bundled boundaries lack 'c00'" in err) == (2, True)
     code, _, err = cli("moran", "y", *own(own_files, panel=False), "--first", "2001")
     assert (code, "need a panel" in err) == (2, True)
     code, _, err = cli("moran", "y", "--data", own_files / "cross.xlsx", "--unit", "cell", "--boundaries", PROVINCES)

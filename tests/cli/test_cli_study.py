@@ -48,7 +48,7 @@ def test_an_interruption_leaves_the_old_results_and_nothing_else(tmp_path, sign)
     (old / MANIFEST).write_text(json.dumps({"producer": PRODUCER, "files": {"report.html": ""}}))
     arguments = [sys.executable, "-c", CODE, "study", "-o", str(old)]
     with subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert "[ 1/12]" in process.stderr.readline()
+        assert "[ 1/13]" in process.stderr.readline()
         process.send_signal(sign)
         rest = process.stderr.read()
         code = process.wait(60)

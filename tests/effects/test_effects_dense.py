@@ -198,13 +198,25 @@ def test_p_values_of_simulation_agree_with_its_intervals(rho):
     seen = set()
     for beta in np.linspace(-0.5, 0.5, 41):
         c = Coefficients(("a",), np.array([beta]), np.array([0.1]), rho, np.diag([0.01, 0.01, 0.04**2]))
-        table = compute_effects(c, weights("row"), draws=999, seed=2).table
+        found = compute_effects(c, weights("row"), draws=999, seed=2)
+        table = found.table
         outside = (table["conf_low"] > 0.0) | (table["conf_high"] < 0.0)
-        clear = (table["p_value"] - 0.05).abs() > 0.005  # the share moves in steps of two thousandths
+        # the share moves in steps of two thousandths, and draws without effects count in p-values only
+        clear = (table["p_value"] - 0.05).abs() > 0.005 + 2.0 * found.rejected / 999
         assert ((table["p_value"] < 0.05) == outside)[clear].all()
         seen |= set(outside)
         assert table["p_value"].between(1e-3, 1.0).all()
     assert seen == {True, False}
+
+
+@pytest.mark.filterwarnings("ignore:Some draws")
+def test_draws_without_effects_count_as_beyond_zero():
+    """rho 0.9 (0.1): a sixth of the draws lies beyond one; all others give a positive effect."""
+    c = Coefficients(("a",), np.array([5.0]), np.zeros(1), 0.9, np.diag([0.01, 0.0, 0.1**2]))
+    with pytest.warns(EstimationWarning, match="draws of rho fall outside its admissible interval"):
+        found = compute_effects(c, weights("row"), draws=999, seed=0)
+    assert 130 < found.rejected < 190
+    assert found.table["p_value"].to_numpy() == pytest.approx(np.full(3, (2 * found.rejected + 1) / 1000))
 
 
 def test_an_effect_that_every_draw_gives_has_the_smallest_p_value():

@@ -169,7 +169,9 @@ def test_unknown_columns(change, message, table):
 
 
 def test_missing_labels_and_empty_tables(table):
-    with pytest.raises(PanelError, match=r"^Column 'code' is missing in 1 row \(row 3\)\.$"):
+    with pytest.raises(
+        PanelError, match=r"^Column 'code' is missing in 1 row of the table \(row 4, where the first is 1\)\.$"
+    ):
         sde.Panel(table.assign(code=table["code"].where(table.index != 3)), "code", "year")
     with pytest.raises(PanelError, match=r"^The data hold no rows\.$"):
         sde.Panel(table.iloc[:0], "code", "year")

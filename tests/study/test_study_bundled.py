@@ -154,7 +154,9 @@ def test_the_words_follow_from_the_numbers(bundled, text, robustness):
         assert headline in text
         others = robustness.xs(kind, level="effect").drop("main specification")
         same = int((np.sign(others["estimate"]) == np.sign(row["estimate"])).sum())
-        assert f"Of {len(others)} variants (2 in standard errors only), {same} have the sign of the main estimate" in text
+        assert (
+            f"Of {len(others)} variants (2 in standard errors only), {same} have the sign of the main estimate" in text
+        )
 
 
 def test_the_answer_is_firm_only_if_variants_say_so(bundled, robustness):
@@ -227,7 +229,7 @@ def test_the_manifest_tells_what_went_in_and_out(bundled):
     assert set(manifest["inputs"]) == {"panel", "codebook", "boundaries.shp", "boundaries.dbf"}
     assert manifest["weights"]["rule"].startswith("queen contiguity")
     assert manifest["packages"]["numpy"] == np.__version__
-    assert len(manifest["seconds"]) == 13
+    assert len(manifest["seconds"]) == 14
     assert manifest["seconds"]["all"] == pytest.approx(sum(list(manifest["seconds"].values())[:-1]), abs=0.05)
 
 
@@ -243,6 +245,8 @@ def test_the_range_is_that_of_the_variants_in_the_same_units(text, robustness, b
 
 def test_warnings_on_the_way_are_reported_once(text, bundled):
     manifest = json.loads((bundled[1].folder / "manifest.json").read_text(encoding="utf-8"))
-    assert any(warning.startswith("direct likelihood: bias='none' with two-way effects") for warning in manifest["warnings"])
+    assert any(
+        warning.startswith("direct likelihood: bias='none' with two-way effects") for warning in manifest["warnings"]
+    )
     assert len(set(manifest["warnings"])) == len(manifest["warnings"])
     assert text.count("bias='none' with two-way effects at N = 31") == 1

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spatial_de.errors import AlignmentError, SpatialDEError, StudyError
+from spatial_de.errors import AlignmentError, AlignmentWarning, SpatialDEError, StudyError
 from spatial_de.study import load_config, run
 from spatial_de.study.job import Job
 from spatial_de.study.steps.answer import verdicts
@@ -75,9 +75,9 @@ def test_steps_are_announced(study, tmp_path, monkeypatch):
     told = []
     run(load_config(study), tmp_path / "r", on_step=told.append)
     assert [(t.number, t.total, t.state) for t in told] == [
-        (number, 3, state) for number in (1, 2, 3) for state in ("started", "done")
+        (number, 4, state) for number in (1, 2, 3, 4) for state in ("started", "done")
     ]
-    assert told[0].title == STEPS[0].title
+    assert told[2].title == STEPS[0].title
 
 
 def test_a_failing_step_is_named_and_old_results_stay(study, results, monkeypatch):
@@ -89,7 +89,7 @@ def test_a_failing_step_is_named_and_old_results_stay(study, results, monkeypatc
 
     monkeypatch.setattr("spatial_de.study.runner.STEPS", (STEPS[0], Step("bad", "A bad step", fail)))
     before = results.report.read_bytes()
-    with pytest.raises(StudyError, match="Step 2 of 3, 'A bad step': these do not fit"):
+    with pytest.raises(StudyError, match="Step 3 of 4, 'A bad step': these do not fit"):
         run(load_config(study), results.folder)
     assert results.report.read_bytes() == before
     assert [path.name for path in results.folder.parent.iterdir()] == ["one"]
@@ -120,7 +120,7 @@ def test_a_variant_that_fails_is_shown_and_counts_against(own_study):
     ("change", "message"),
     [
         (("first = 2011", "first = 2001"), "data.first and data.last name 2001; the panel runs from 2011 to 2018"),
-        (('controls = ["x"]', 'controls = ["xx"]'), "no variable 'xx'"),
+        (('controls = ["x"]', 'controls = ["xx"]'), "names 'xx', which is not in the data"),
         (('id = "cell"', 'id = "cel"'), "cel"),
         (("a = 1, b = 1", "a = 1, c = 1"), "'c'"),
         (('outcome = "gap"', 'outcome = "gapp"'), "'gapp'"),
@@ -157,6 +157,8 @@ def test_own_lines_under_the_bundled_figures(tmp_path):
     text = '[data]\nboundaries = "approved.gpkg"\n[figures]\napproval = "GS(2020)4619"\n'
     (tmp_path / "study.toml").write_text(text, encoding="utf-8")
     job = Job(load_config(tmp_path / "study.toml"))
+    with pytest.warns(AlignmentWarning, match="^3 units of the boundaries without data.*'HK', 'MO', 'TW'"):
+        assert len(job.regions) == 31
     section = maps(job)
     assert "Natural Earth" not in section.items[0].text
     printed = [item.get_text() for item in section.items[1].draw().findobj(lambda artist: hasattr(artist, "get_text"))]

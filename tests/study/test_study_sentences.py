@@ -21,7 +21,11 @@ def moran(I, p):
 @pytest.mark.parametrize(
     ("I", "p", "expected"),
     [
-        ([0.4, 0.3], [0.01, 0.02], "differs from chance at 5 %, by permutation, in every year; neighbours are alike. It went from 0.40"),
+        (
+            [0.4, 0.3],
+            [0.01, 0.02],
+            "differs from chance at 5 %, by permutation, in every year; neighbours are alike. It went from 0.40",
+        ),
         ([-0.4, -0.3], [0.01, 0.02], "in every year; neighbours are unlike."),
         ([0.4, -0.3], [0.01, 0.02], "in every year; the sign changes."),
         ([0.4, -0.3, 0.2], [0.01, 0.9, 0.04], "in 2 of 3 years; neighbours are alike."),

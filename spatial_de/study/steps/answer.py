@@ -56,9 +56,10 @@ def answer(job: Job) -> Section:
             range_sentence(effect, alike, scale=job.scale),
         )
         items += [Text(headline(found[kind], kind, subject=job.subject), strong=True), Text(" ".join(sentences))]
+    items.append(Text("These are associations, not proven causes; 'What to keep in mind' says more."))
+    if rows:
+        items.append(Drawing("robustness", CAPTION.format(left=left), partial(_forest, job, rows), wide=True))
     items += [
-        Text("These are associations, not proven causes; 'What to keep in mind' says more."),
-        Drawing("robustness", CAPTION.format(left=left), partial(_forest, job, rows), wide=True),
         Table("answer", "How firm is the answer?", _table(job, found), labels=HEADS, note=_note(job)),
     ]
     for kind in ORDER:

@@ -108,8 +108,8 @@ def _map(job: Job, name: str, *, times: list[object]) -> Figure:
 
 def unit_names(job: Job) -> pd.Series:
     """Names of the units for people."""
-    units = job.panel.units
-    return pd.Series(job.regions["name_en"] if "name_en" in job.regions else units.astype(str), index=units)
+    units, column = job.panel.units, f"name_{job.config.figures.language}"
+    return pd.Series(job.regions[column] if column in job.regions else units.astype(str), index=units)
 
 
 def map_options(job: Job) -> dict[str, Any]:

@@ -37,6 +37,7 @@ HEADS = {
 }
 
 
+_NEAR_MEAN = 0.1
 SCATTER_COLOURS = "Red: high among high; blue: low among low; grey: unlike their neighbours."
 
 
@@ -74,6 +75,7 @@ def clusters(job: Job) -> Section:
         found = _local(job, ends, "fdr")
         items += [
             Text(lisa_sentence(job.label(name), _named(job, found[last]), last)),
+            *_doubtful_sides(_named(job, found[last])),
             Text(pointwise_sentence(_named(job, _local(job, ends, "none")[last]), last)),
             Drawing(f"lisa_{file}", f"{job.label(name)}: local clusters", partial(_lisa, job, found), wide=True),
             Table(
@@ -113,6 +115,20 @@ def lisa_sentence(name: str, found: LocalMoran, time: object) -> str:
     parts = cluster_members(found)
     lead = f"{name}, {time}, with the false-discovery rate over all units held at {level}: "
     return lead + (parts or "no cluster that could be told from chance") + "."
+
+
+def _doubtful_sides(found: LocalMoran) -> list[Text]:
+    """A caution where a cluster's high or low hangs on a value that is almost the mean."""
+    own = (found.table["value"] - found.table["value"].mean()) / found.table["value"].std(ddof=0)
+    close = found.table.index[found.table["significant"] & (own.abs() < _NEAR_MEAN)]
+    if not len(close):
+        return []
+    return [
+        Text(
+            f"{', '.join(map(str, close))}: the own value is almost the mean (within {_NEAR_MEAN:g} standard "
+            "deviations), so that its being called high or low means little; what stands out are the neighbours."
+        )
+    ]
 
 
 def pointwise_sentence(found: LocalMoran, time: object) -> str:

@@ -101,7 +101,7 @@ def conventions(job: Job, main: Results) -> list[str]:
     out.append(
         f"Intervals of effects: {inference.draws:,} draws from the estimates' normal distribution (LeSage and Pace "
         f"2009), seed {inference.seed}; p is (2 k + 1) / (draws + 1) with k draws on the "
-        "rarer side of zero."
+        "rarer side of zero or without admissible rho."
     )
     return out
 
