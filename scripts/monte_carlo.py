@@ -22,7 +22,7 @@ from scipy.spatial import Delaunay
 
 import spatial_de as sde
 from spatial_de.effects import multipliers
-from spatial_de.models import MODELS, build_problem, estimate_ml
+from spatial_de.models import MODELS, SpatialLinks, build_problem, estimate_ml
 from spatial_de.panel.design import Design, build_design
 
 BETA, THETA, SIGMA2 = 1.0, 0.5, 1.0
@@ -67,7 +67,7 @@ def simulate(design: Design, w: sde.weights.SpatialWeights, *, rho: float, rng: 
 
 def estimate(design: Design, w: sde.weights.SpatialWeights, bias: str) -> tuple[np.ndarray, np.ndarray]:
     """Estimates and standard errors of beta, theta, rho, sigma2 and of the indirect effect (delta method)."""
-    problem = build_problem(design, w, spec=MODELS["sdm"], effects="two-way", bias=bias)
+    problem = build_problem(design, SpatialLinks.same(w), spec=MODELS["sdm"], effects="two-way", bias=bias)
     fitted = estimate_ml(problem)
     beta, theta, rho, _ = fitted.params
     m = multipliers(w, np.array([rho]))

@@ -18,7 +18,7 @@ from spatial_de.errors import (
     WeightsError,
 )
 from spatial_de.logdet import METHODS, Method
-from spatial_de.models import MODELS, build_problem, estimate_ml
+from spatial_de.models import MODELS, SpatialLinks, build_problem, estimate_ml
 from spatial_de.models.covariance import COVARIANCES, Covariance
 from spatial_de.models.gmm import estimate_gmm
 from spatial_de.panel.design import Design, build_design
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from spatial_de.models.problem import Bias
     from spatial_de.panel import Panel
 
+_TERMS = {
+    "error_weights": "they belong to models with a spatial error, 'sem', 'sac', 'sdem' and 'gns'",
+    "durbin_weights": "they belong to models with lagged regressors, 'slx', 'sdm', 'sdem' and 'gns'",
+}
 TIME_DUMMIES = (
     "W is not row-stochastic, so that time effects cannot be eliminated by transformation: they were estimated, and "
     "the bias corrected analytically (Lee and Yu 2010)."
@@ -49,6 +53,8 @@ def fit(
     model: Model = "sdm",
     fixed: Effects | None = None,
     durbin: Sequence[str] | None = None,
+    error_weights: SpatialWeights | None = None,
+    durbin_weights: SpatialWeights | None = None,
     bias: Bias | None = None,
     information: Literal["observed", "expected"] = "observed",
     cov: Covariance = "classical",
@@ -70,6 +76,8 @@ def fit(
         ``"ols"``, ``"slx"``, ``"sar"``, ``"sem"``, ``"sac"``, ``"sdm"``, ``"sdem"``, ``"gns"``.
     fixed
         ``"two-way"`` (default for panels), ``"individual"``, ``"time"``, ``"none"`` (default for cross-sections).
+    error_weights, durbin_weights
+        Weights of the spatial error, and of the lagged regressors; by default `w` for both.
     durbin
         Regressors that enter spatially lagged in slx, sdm, sdem and gns; by default all but categorical ones.
     bias
@@ -113,16 +121,14 @@ def fit(
         warnings.simplefilter("always")
         design = build_design(formula, data)
         effects, treatment = _effects(design, fixed, bias)
-        spec, aligned = MODELS[model], align(design, w, spec=MODELS[model])
-        if aligned is not None and aligned.n_links == 0:
-            spec, aligned = _without_links(spec)
-        _refuse_uniform(aligned, effects, spec)
-        _refuse_exchangeable(design, spec)
+        spec, links = _links(design, MODELS[model], w=w, error_weights=error_weights, durbin_weights=durbin_weights)
+        _refuse_uniform(links, effects, spec)
+        _refuse_exchangeable(design, links, spec)
         lagged = _durbin(durbin, design, spec)
-        problem = build_problem(design, aligned, spec=spec, effects=effects, bias=treatment, durbin=lagged)
+        problem = build_problem(design, links, spec=spec, effects=effects, bias=treatment, durbin=lagged)
         _warn_of_two_values(design)
         _warn_of_interactions(design, spec)
-        _warn_of_endogenous_weights(design, aligned)
+        _warn_of_endogenous_weights(design, links.used(spec))
         _warn_of_direct_bias(design, spec, effects=effects, bias=treatment)
         if method == "gmm":
             estimate = estimate_gmm(problem)
@@ -133,7 +139,7 @@ def fit(
         notes = [str(item.message) for item in caught]
         if problem.n_time_dummies and treatment == "lee-yu":
             notes.append(TIME_DUMMIES)
-        notes += _note_on_islands(aligned, spec)
+        notes += _note_on_islands(links, spec)
         result = Results(
             estimate=estimate,
             method=method,
@@ -149,20 +155,36 @@ def fit(
     return result
 
 
-def align(design: Design, w: SpatialWeights | None, *, spec: ModelSpec) -> SpatialWeights | None:
-    """Weights in the order of the design's units, by label; None for a model without spatial terms.
+def _links(design: Design, spec: ModelSpec, **given: SpatialWeights | None) -> tuple[ModelSpec, SpatialLinks]:
+    """Weights of every term, aligned; without links in any of them the model loses its spatial terms."""
+    terms = {"error_weights": spec.lag_error, "durbin_weights": spec.lag_x}
+    for name, present in terms.items():
+        if given[name] is not None and not present:
+            raise OptionError(f"{name}= has no use in model={spec.name!r}: {_TERMS[name]}.")
+    own = {name: given["w"] if given[name] is None else given[name] for name in terms}
+    needed = [*([given["w"]] if spec.lag_y else []), *(own[name] for name, present in terms.items() if present)]
+    if any(w is None for w in needed):
+        raise OptionError(f"model={spec.name!r} needs spatial weights: fit(formula, data, w, model={spec.name!r}).")
+    aligned = {id(w): align(design, w) for w in (given["w"], *own.values()) if w is not None}
+    pick = {name: aligned.get(id(w)) for name, w in {"lag": given["w"], **own}.items()}
+    links = SpatialLinks(lag=pick["lag"], error=pick["error_weights"], durbin=pick["durbin_weights"])
+    used = links.used(spec)
+    if used and all(w.n_links == 0 for w in used.values()):
+        return _without_links(spec), SpatialLinks.same(None)
+    for name, w in used.items():
+        if w.n_links == 0:
+            raise WeightsError(f"{name} hold no links: the term they stand for is not identified. Leave it out.")
+    return spec, links
+
+
+def align(design: Design, w: SpatialWeights) -> SpatialWeights:
+    """Weights in the order of the design's units, by label.
 
     Raises
     ------
     AlignmentError
         Units are missing on one side.
-    OptionError
-        The model needs weights and there are none.
     """
-    if w is None:
-        if spec.lag_y or spec.lag_x or spec.lag_error:
-            raise OptionError(f"model={spec.name!r} needs spatial weights: fit(formula, data, w, model={spec.name!r}).")
-        return None
     if not isinstance(w, SpatialWeights):
         raise WeightsError(
             f"Weights must be SpatialWeights, not {type(w).__name__}: use sde.weights.from_graph(...) for libpysal "
@@ -244,29 +266,31 @@ def _durbin(durbin: Sequence[str] | None, design: Design, spec: ModelSpec) -> tu
     return tuple(durbin)
 
 
-def _without_links(spec: ModelSpec) -> tuple[ModelSpec, None]:
+def _without_links(spec: ModelSpec) -> ModelSpec:
     warnings.warn(
         f"The weights hold no links: rho, lambda and theta of {spec.name!r} are not identified, and the model is "
         "estimated without spatial terms.",
         EstimationWarning,
         stacklevel=3,
     )
-    return MODELS["ols"], None
+    return MODELS["ols"]
 
 
-def _refuse_uniform(w: SpatialWeights | None, effects: Effects, spec: ModelSpec) -> None:
+def _refuse_uniform(links: SpatialLinks, effects: Effects, spec: ModelSpec) -> None:
     """With equal weights W y is a combination of y and the time mean: nothing identifies rho."""
-    if w is None or effects not in {"time", "two-way"} or not (spec.lag_y or spec.lag_error):
+    if effects not in {"time", "two-way"}:
         return
-    if w.is_uniform:
+    if any(w.is_uniform for name, w in links.used(spec).items() if name != "durbin_weights"):
         raise IdentificationError(
             "Every unit has every other as neighbour with the same weight: with time effects the spatial lag is a "
             "multiple of the response itself, and rho is not identified. Use other weights or drop the time effects."
         )
 
 
-def _refuse_exchangeable(design: Design, spec: ModelSpec) -> None:
+def _refuse_exchangeable(design: Design, links: SpatialLinks, spec: ModelSpec) -> None:
     """Without regressors ``(I - rho W)(I - lambda W) y = e``: rho and lambda can change places."""
+    if links.lag is None or links.error is None or links.lag.fingerprint != links.error.fingerprint:
+        return
     if spec.lag_y and spec.lag_error and not design.x_names:
         raise IdentificationError(
             f"model={spec.name!r} without regressors cannot tell rho from lambda, which can change places: use "
@@ -309,21 +333,24 @@ def _warn_of_direct_bias(design: Design, spec: ModelSpec, *, effects: Effects, b
         )
 
 
-def _note_on_islands(w: SpatialWeights | None, spec: ModelSpec) -> list[str]:
+def _note_on_islands(links: SpatialLinks, spec: ModelSpec) -> list[str]:
     """Zero is a value as any other: far from the others' where a variable is not centred."""
-    if w is None or not len(w.islands) or not (spec.lag_x or spec.lag_y):
+    used = links.used(spec)
+    islands = dict.fromkeys(unit for name, w in used.items() if name != "error_weights" for unit in w.islands)
+    if not islands:
         return []
     note = (
-        f"Without neighbours: {name_some(w.islands)}. Their spatial lags are zero, which for variables far from zero "
+        f"Without neighbours: {name_some(islands)}. Their spatial lags are zero, which for variables far from zero "
         "is an extreme value; islands='nearest' links them."
     )
     return [note]
 
 
-def _warn_of_endogenous_weights(design: Design, w: SpatialWeights | None) -> None:
+def _warn_of_endogenous_weights(design: Design, used: dict[str, SpatialWeights]) -> None:
     """Weights built from the response depend on its errors, which every estimator here takes as given."""
     names = set(re.findall(r"\w+", design.y_name))
-    made_of = [name for name in (w.provenance.variables if w is not None else ()) if name in names]
+    variables = dict.fromkeys(name for w in used.values() for name in w.provenance.variables)
+    made_of = [name for name in variables if name in names]
     if made_of:
         warnings.warn(
             f"The weights were built from {name_some(made_of)}, which the response {design.y_name!r} is made of: "

@@ -10,7 +10,7 @@ import numpy as np
 from spatial_de.diagnostics.base import HypothesisTest, RegisteredTest, as_table, chi2_p
 from spatial_de.diagnostics.candidates import Candidates
 from spatial_de.errors import IdentificationError
-from spatial_de.models import ModelSpec, build_problem
+from spatial_de.models import ModelSpec, SpatialLinks, build_problem
 from spatial_de.models.bias import expected_spatial_scores
 from spatial_de.models.estimate import make_likelihood
 from spatial_de.models.information import expected_information
@@ -96,7 +96,7 @@ def score_statistics(design: Design, w: SpatialWeights, *, effects: Effects, bia
     IdentificationError
         The weights leave nothing to test once the effects are taken out.
     """
-    problem = build_problem(design, w, spec=_LAG_AND_ERROR, effects=effects, bias=bias)
+    problem = build_problem(design, SpatialLinks.same(w), spec=_LAG_AND_ERROR, effects=effects, bias=bias)
     likelihood = make_likelihood(problem)
     point = likelihood.at(0.0, 0.0)
     centre = np.zeros(2)

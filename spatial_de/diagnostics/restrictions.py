@@ -275,7 +275,9 @@ def _refuse_partial_durbin(big: Results) -> None:
 def _refuse_free_constant(big: Results) -> None:
     """The SEM lags its constants too: the SDM must be able to follow."""
     problem = big.estimate.problem
-    rows = problem.matrix.sum(axis=1)
+    if problem.weights is None:
+        return
+    rows = problem.weights.sparse.sum(axis=1)
     constant_free = problem.effects == "individual" or (problem.effects == "none" and not problem.design.intercept)
     if np.ptp(rows) > 1e-10 * np.abs(rows).max() and not constant_free:
         raise IdentificationError(

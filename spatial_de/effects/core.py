@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -140,6 +142,7 @@ def compute_effects(
     level: float = 0.95,
     covariance: str = "classical",
     logdet: LogDeterminant | None = None,
+    durbin: SpatialWeights | None = None,
 ) -> Effects:
     """Average direct, indirect and total effects.
 
@@ -165,6 +168,8 @@ def compute_effects(
         Name of the covariance, for the record.
     logdet
         The log-determinant of the fit, whose derivatives give the traces.
+    durbin
+        Weights of the lagged regressors where these are not `w`.
 
     References
     ----------
@@ -177,7 +182,8 @@ def compute_effects(
         raise ConvergenceError(
             "The estimate has no covariance (rho is at its bound), so that effects have none either."
         )
-    at_estimate = multipliers(w, np.array([coefficients.rho]), logdet=logdet)
+    multiply = partial(multipliers, w, logdet=logdet, durbin=durbin)
+    at_estimate = multiply(np.array([coefficients.rho]))
     estimate = _effects(coefficients.beta[None, :], coefficients.theta[None, :], at_estimate)[0]
     if inference == "delta":
         std_error = _delta_errors(coefficients, at_estimate)
@@ -187,7 +193,7 @@ def compute_effects(
         p = two_sided_p(_ratio(estimate, std_error), coefficients.degrees_of_freedom)
         notes: tuple[str, ...] = ()
     else:
-        sample, rejected = _simulate(coefficients, w, logdet, draws=draws, seed=seed)
+        sample, rejected = _simulate(coefficients, w, logdet, multiply=multiply, draws=draws, seed=seed)
         used = len(sample)
         std_error = sample.std(axis=0, ddof=1)
         low, high = np.quantile(sample, [(1 - level) / 2, (1 + level) / 2], axis=0)
@@ -247,7 +253,13 @@ def _delta_errors(c: Coefficients, m: Multipliers) -> NDArray[np.float64]:
 
 
 def _simulate(
-    c: Coefficients, w: SpatialWeights | None, logdet: LogDeterminant | None, *, draws: int, seed: int
+    c: Coefficients,
+    w: SpatialWeights | None,
+    logdet: LogDeterminant | None,
+    *,
+    multiply: Callable[[NDArray[np.float64]], Multipliers],
+    draws: int,
+    seed: int,
 ) -> tuple[NDArray[np.float64], int]:
     """Effects of random coefficients, shape (draws kept, m, 3), and the number of draws left out."""
     check_whole(draws, "draws", least=2)
@@ -277,7 +289,7 @@ def _simulate(
             stacklevel=4,
         )
     kept = sample[inside]
-    return _effects(kept[:, :size], kept[:, size : 2 * size], multipliers(w, rho[inside], logdet=logdet)), rejected
+    return _effects(kept[:, :size], kept[:, size : 2 * size], multiply(rho[inside])), rejected
 
 
 def critical_value(level: float, df: int | None) -> float:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spatial_de.effects.other_weights import of_other_weights
 from spatial_de.logdet import LogDeterminant, log_determinant
 
 if TYPE_CHECKING:
@@ -26,9 +27,9 @@ class Multipliers:
     Attributes
     ----------
     direct_beta, direct_theta
-        ``tr(S) / n`` and ``tr(S W) / n``.
+        ``tr(S) / n`` and ``tr(S V) / n``, V the weights of the lagged regressors.
     total_beta, total_theta
-        ``1'S1 / n`` and ``1'S W 1 / n``.
+        ``1'S1 / n`` and ``1'S V 1 / n``.
     d_direct_beta, d_direct_theta, d_total_beta, d_total_theta
         Their derivatives with respect to rho.
     """
@@ -44,7 +45,11 @@ class Multipliers:
 
 
 def multipliers(
-    w: SpatialWeights | None, rho: NDArray[np.float64], *, logdet: LogDeterminant | None = None
+    w: SpatialWeights | None,
+    rho: NDArray[np.float64],
+    *,
+    logdet: LogDeterminant | None = None,
+    durbin: SpatialWeights | None = None,
 ) -> Multipliers:
     """Multipliers of direct and total effects for any W, islands included.
 
@@ -60,26 +65,30 @@ def multipliers(
         Values of the spatial parameter, shape (r,); all zero for models without a spatial lag.
     logdet
         The log-determinant whose derivatives give the traces; by default the one of `log_determinant`.
+    durbin
+        Weights of the lagged regressors where these are not `w`; their traces come from solutions.
 
     References
     ----------
     LeSage, J. and Pace, R. K. (2009). *Introduction to Spatial Econometrics*, section 2.7.
     """
-    if w is None:
-        nothing = np.zeros_like(rho)
-        trace = d_trace = total = d_total = nothing
-    else:
+    nothing = np.zeros_like(rho)
+    trace = d_trace = total = d_total = nothing
+    if w is not None:
         trace, d_trace = _trace(w, rho, logdet)
         total, d_total = _total(w, rho)
+    theta = (trace, d_trace, total, d_total)
+    if durbin is not None and durbin is not w:
+        theta = of_other_weights(w, durbin, rho)
     return Multipliers(
         direct_beta=1.0 + rho * trace,
-        direct_theta=trace,
+        direct_theta=theta[0],
         total_beta=1.0 + rho * total,
-        total_theta=total,
+        total_theta=theta[2],
         d_direct_beta=trace + rho * d_trace,
-        d_direct_theta=d_trace,
+        d_direct_theta=theta[1],
         d_total_beta=total + rho * d_total,
-        d_total_theta=d_total,
+        d_total_theta=theta[3],
     )
 
 

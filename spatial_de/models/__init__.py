@@ -1,7 +1,7 @@
 """Models: a table of specifications, one likelihood, plain estimates."""
 
 from spatial_de.models.estimate import Estimate, estimate_ml
-from spatial_de.models.problem import Problem, build_problem
+from spatial_de.models.problem import Problem, SpatialLinks, build_problem
 from spatial_de.models.spec import MODELS, ModelSpec
 
-__all__ = ["MODELS", "Estimate", "ModelSpec", "Problem", "build_problem", "estimate_ml"]
+__all__ = ["MODELS", "Estimate", "ModelSpec", "Problem", "SpatialLinks", "build_problem", "estimate_ml"]

@@ -45,15 +45,15 @@ def expected_spatial_scores(problem: Problem, point: Point) -> NDArray[np.float6
     spec = problem.spec
     if not (spec.lag_y or spec.lag_error):
         return np.zeros(0)
-    W = problem.dense_matrix()
+    W, M = problem.dense_weights()
     eye, ones = np.eye(len(W)), np.ones(len(W))
-    B = eye - point.lam * W
+    B = eye - point.lam * M
     operators = []
     if spec.lag_y:
         G = np.linalg.solve((eye - point.rho * W).T, W.T).T
         operators.append(B @ np.linalg.solve(B.T, G.T).T)
     if spec.lag_error:
-        operators.append(np.linalg.solve(B.T, W.T).T)
+        operators.append(np.linalg.solve(B.T, M.T).T)
     T = problem.design.y.shape[0]
     individual = problem.effects in {"individual", "two-way"}
     timed = problem.effects in {"time", "two-way"}

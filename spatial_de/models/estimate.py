@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spatial_de.models.problem import Problem
+    from spatial_de.weights import SpatialWeights
 
 Information = Literal["observed", "expected"]
 _ROUNDING = 1e-26  # error variance relative to the response below which nothing but rounding is left
@@ -129,16 +130,19 @@ def _check_fit(point: Point, *, linear: bool) -> Point:
 
 def make_likelihood(problem: Problem, *, logdet: Method = "auto") -> Likelihood:
     """The likelihood of a problem."""
+
+    def jacobian(w: SpatialWeights | None) -> LogJacobian | None:
+        if w is None:
+            return None
+        full = log_determinant(w, logdet)
+        return LogJacobian(full.without_unit_root() if problem.drop_unit_root else full, problem.periods)
+
     spec = problem.spec
-    jacobian = None
-    if (spec.lag_y or spec.lag_error) and problem.weights is not None:
-        full = log_determinant(problem.weights, logdet)
-        jacobian = LogJacobian(full.without_unit_root() if problem.drop_unit_root else full, problem.periods)
     return Likelihood(
         data=Compressed.of(problem),
         n=problem.n,
-        lag=jacobian if spec.lag_y else None,
-        error=jacobian if spec.lag_error else None,
+        lag=jacobian(problem.weights) if spec.lag_y else None,
+        error=jacobian(problem.error_weights) if spec.lag_error else None,
     )
 
 

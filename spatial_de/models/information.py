@@ -39,9 +39,9 @@ class ScoreOperators:
 def score_operators(problem: Problem, point: Point | Estimate) -> ScoreOperators:
     """Operators at an estimate; dense (N, N) matrices."""
     quadratic, linear = [], []
-    W = problem.dense_matrix()
+    W, M = problem.dense_weights()
     eye = np.eye(len(W))
-    B = eye - point.lam * W
+    B = eye - point.lam * M
     if problem.spec.lag_y:
         G = np.linalg.solve((eye - point.rho * W).T, W.T).T
         mean = problem.Z @ point.delta
@@ -54,7 +54,7 @@ def score_operators(problem: Problem, point: Point | Estimate) -> ScoreOperators
         quadratic.append(B @ np.linalg.solve(B.T, G.T).T if problem.spec.lag_error else G)
     if problem.spec.lag_error:
         linear.append(np.zeros_like(problem.y))
-        quadratic.append(np.linalg.solve(B.T, W.T).T)
+        quadratic.append(np.linalg.solve(B.T, M.T).T)
     if problem.drop_unit_root:
         quadratic = [Q - Q.mean(axis=0) for Q in quadratic]
     return ScoreOperators(tuple(quadratic), tuple(linear))

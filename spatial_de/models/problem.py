@@ -17,7 +17,6 @@ from spatial_de.wording import name_some
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from scipy.sparse import csr_array
 
     from spatial_de.models.spec import ModelSpec
     from spatial_de.weights import SpatialWeights
@@ -36,6 +35,9 @@ class Problem:
 
     Attributes
     ----------
+    weights, error_weights, durbin_weights
+        W of the lagged response, M of the error, and the weights of lagged regressors, in the order of the design's
+        units; None for models without spatial terms.
     y, Wy
         Shape (T, N), divided by `y_scale`.
     Z
@@ -68,6 +70,8 @@ class Problem:
     spec: ModelSpec
     design: Design
     weights: SpatialWeights | None
+    error_weights: SpatialWeights | None
+    durbin_weights: SpatialWeights | None
     effects: Effects
     bias: Bias
     y: NDArray[np.float64]
@@ -100,28 +104,53 @@ class Problem:
         """Number of columns of Z that are reported: all but the dummies of times."""
         return self.k - self.n_time_dummies
 
-    @property
-    def matrix(self) -> csr_array:
-        """W, shape (N, N), in the order of the design's units."""
-        if self.weights is None:
-            raise ValueError("a model without weights has no matrix")
-        return self.weights.sparse
-
-    def dense_matrix(self) -> NDArray[Any]:
-        """W as a dense array, for what needs inverses in full.
+    def dense_weights(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """W and M as dense arrays, for what needs inverses in full.
 
         Raises
         ------
         CapacityError
             A dense matrix of this many units would need too much memory.
         """
-        n = self.matrix.shape[0]
+        if self.weights is None or self.error_weights is None:
+            raise ValueError("a model without weights has no matrix")
+        n = self.weights.n
         if n > DENSE_LIMIT:
             raise CapacityError(
                 f"This needs dense matrices of {n:,} x {n:,} units, {8 * n**2 / 1e9:.1f} GB each; the limit is "
                 f"{DENSE_LIMIT:,} units. Observed information and classical standard errors do without."
             )
-        return np.asarray(self.matrix.toarray())
+        W = self.weights.sparse.toarray()
+        return W, W if self.error_weights is self.weights else self.error_weights.sparse.toarray()
+
+
+@dataclass(frozen=True, slots=True)
+class SpatialLinks:
+    """Weights of the three spatial terms, each in the order of the design's units.
+
+    Attributes
+    ----------
+    lag, error, durbin
+        Of the lagged response, the error, and lagged regressors.
+    """
+
+    lag: SpatialWeights | None
+    error: SpatialWeights | None
+    durbin: SpatialWeights | None
+
+    @classmethod
+    def same(cls, w: SpatialWeights | None) -> SpatialLinks:
+        """One W for all terms."""
+        return cls(w, w, w)
+
+    def used(self, spec: ModelSpec) -> dict[str, SpatialWeights]:
+        """The weights that a model has a term for, under the names of the options of `fit`."""
+        parts = (
+            ("w", self.lag, spec.lag_y),
+            ("error_weights", self.error, spec.lag_error),
+            ("durbin_weights", self.durbin, spec.lag_x),
+        )
+        return {name: w for name, w, present in parts if present and w is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +163,7 @@ class _Column:
 
 def build_problem(
     design: Design,
-    w: SpatialWeights | None,
+    links: SpatialLinks,
     *,
     spec: ModelSpec,
     effects: Effects,
@@ -147,8 +176,8 @@ def build_problem(
     ----------
     design
         Response and regressors.
-    w
-        Weights in the order of the design's units; None for a model without spatial terms.
+    links
+        Weights of the spatial terms.
     spec, effects, bias
         The model.
     durbin
@@ -162,19 +191,19 @@ def build_problem(
         A constant response.
     """
     T, N = design.y.shape
-    row_stochastic = w is None or w.is_row_stochastic
     # lagged regressors are regressors like others; only a lagged response or error ties W to the transformation
-    explicit_times = effects in {"time", "two-way"} and not row_stochastic and (spec.lag_y or spec.lag_error)
+    bound = [w for name, w in links.used(spec).items() if name != "durbin_weights"]
+    explicit_times = effects in {"time", "two-way"} and not all(w.is_row_stochastic for w in bound)
     eliminated: Effects = effects
     if explicit_times:
         eliminated = "individual" if effects == "two-way" else "none"
-    lag = _Lag(w, absorbs_constant=row_stochastic or eliminated in {"individual", "two-way"})
+    lag, error_lag, durbin_lag = (_Lag(w, eliminated) for w in (links.lag, links.error, links.durbin))
     centred = design.intercept or effects != "none"
 
     y = _centre(design.y, centred=centred)
     Wy = lag(y) if spec.lag_y else None
     lagged = _lagged(design, spec=spec, durbin=durbin)
-    columns, names = _regressors(design, lag, lagged=lagged, centred=centred)
+    columns, names = _regressors(design, durbin_lag, lagged=lagged, centred=centred)
     if design.intercept and effects == "none":
         columns.insert(0, _Column(np.ones((T, N)), 0.0))
         names.insert(0, INTERCEPT)
@@ -201,15 +230,17 @@ def build_problem(
     return Problem(
         spec=spec,
         design=design,
-        weights=w,
+        weights=links.lag,
+        error_weights=links.error,
+        durbin_weights=links.durbin,
         effects=effects,
         bias=bias,
         y=scaled_y,
         Wy=None if Wy is None else within(Wy.values, eliminated) / y_scale,
         Z=Z,
-        My=within(lag.plain(y.values), eliminated) / y_scale if error else None,
-        MWy=within(lag.plain(Wy.values), eliminated) / y_scale if error and Wy is not None else None,
-        MZ=_lagged_regressors(columns, lag, scale=z_scale, like=Z, effects=eliminated) if error else None,
+        My=within(error_lag.plain(y.values), eliminated) / y_scale if error else None,
+        MWy=within(error_lag.plain(Wy.values), eliminated) / y_scale if error and Wy is not None else None,
+        MZ=_lagged_regressors(columns, error_lag, scale=z_scale, like=Z, effects=eliminated) if error else None,
         names=tuple(names),
         lagged=lagged,
         y_centre=y.centre,
@@ -244,9 +275,9 @@ class _Lag:
     the constant.
     """
 
-    def __init__(self, w: SpatialWeights | None, *, absorbs_constant: bool) -> None:
+    def __init__(self, w: SpatialWeights | None, eliminated: Effects) -> None:
         self._matrix = None if w is None else w.sparse
-        self._absorbs = absorbs_constant
+        self._absorbs = eliminated in {"individual", "two-way"} or (w is not None and w.is_row_stochastic)
 
     def plain(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """``W x`` for each time, shape (T, N)."""

@@ -101,6 +101,22 @@ class Results:
         return self.estimate.problem.weights
 
     @property
+    def error_weights(self) -> SpatialWeights | None:
+        """The weights of the spatial error; those of the lag unless others were given."""
+        return self.estimate.problem.error_weights
+
+    @property
+    def durbin_weights(self) -> SpatialWeights | None:
+        """The weights of the lagged regressors; those of the lag unless others were given."""
+        return self.estimate.problem.durbin_weights
+
+    @property
+    def distinct_weights(self) -> dict[str, SpatialWeights]:
+        """Weights by the options of `fit` that gave them; those that equal `weights` once."""
+        found = {"w": self.weights, "error_weights": self.error_weights, "durbin_weights": self.durbin_weights}
+        return {name: w for name, w in found.items() if w is not None and (name == "w" or w is not self.weights)}
+
+    @property
     def units(self) -> pd.Index[Any]:
         """Labels of the units."""
         return self._design.units
@@ -289,13 +305,14 @@ class Results:
         """
         found = compute_effects(
             self._coefficients(),
-            self.weights,
+            self.weights if self.estimate.problem.spec.lag_y else self.durbin_weights,
             inference=inference,
             draws=draws,
             seed=seed,
             level=level,
             covariance=self.cov_type,
             logdet=self.estimate.logdet,
+            durbin=self.durbin_weights,
         )
         return replace(found, notes=(*found.notes, *_shared_variables(found.table.index.unique("term"))))
 
@@ -339,6 +356,7 @@ class Results:
             "aic": self.aic,
             "bic": self.bic,
             "weights": None if self.weights is None else self.weights.fingerprint,
+            **{name: w.fingerprint for name, w in self.distinct_weights.items() if name != "w"},
             "optimization": self.optimization.to_dict(),
             "notes": list(self.notes),
             "table": self.to_frame().to_dict(orient="list"),

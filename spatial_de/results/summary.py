@@ -38,8 +38,9 @@ def _header(fit: Results) -> list[str]:
         ]
     if fit.fixed != "none":
         left.append(("Estimation", _BIAS[fit.bias]))
-    if fit.weights is not None:
-        left.append(("Weights", f"{fit.weights.provenance.rule}, {fit.weights.normalization}"))
+    names = {"w": "Weights", "error_weights": "of the error", "durbin_weights": "of regressors"}
+    for name, w in fit.distinct_weights.items():
+        left.append((names[name], f"{w.provenance.rule}, {w.normalization}"))
     right = [
         ("Observations", f"{fit.nobs:,}"),
         ("in the likelihood", f"{fit.n_likelihood:,}"),

@@ -9,7 +9,7 @@ import pytest
 
 import spatial_de as sde
 from spatial_de.errors import OptionError, SpatialDEWarning
-from spatial_de.models import MODELS, build_problem, estimate_ml
+from spatial_de.models import MODELS, SpatialLinks, build_problem, estimate_ml
 from spatial_de.models.covariance import covariance, default_bandwidth
 from spatial_de.panel.design import build_design
 from spatial_de.weights import SpatialWeights
@@ -153,7 +153,9 @@ def test_cluster_errors_are_right_when_errors_are_correlated_over_time():
     estimates, clustered, classical = [], [], []
     for _ in range(400):
         drawn = replace(design, y=(x + ar1(rng, (T, N), phi)) @ inverse.T)
-        estimate = estimate_ml(build_problem(drawn, w, spec=MODELS["sar"], effects="none", bias="none"))
+        estimate = estimate_ml(
+            build_problem(drawn, SpatialLinks.same(w), spec=MODELS["sar"], effects="none", bias="none")
+        )
         assert estimate.names == ("Intercept", "x", "rho", "sigma2")
         estimates.append(estimate.params[1:3])
         classical.append(np.sqrt(np.diag(covariance(estimate, "classical"))[1:3]))
