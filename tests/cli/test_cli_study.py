@@ -11,7 +11,12 @@ from spatial_de.study import bundled_text
 from spatial_de.study.folder import MANIFEST, PRODUCER
 
 # a parent that runs in the background hands down that interrupts are ignored
-CODE = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from spatial_de.cli import run; sys.exit(run(sys.argv[1:]))"
+CODE = """import signal, sys
+from spatial_de.cli import run
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(run(sys.argv[1:]))
+"""
 
 
 def test_print_config_is_the_bundled_file(cli):
