@@ -88,7 +88,8 @@ def fit(
     information
         ``"observed"`` (default) or ``"expected"`` information for standard errors.
     cov
-        ``"classical"``, ``"cluster"`` (by unit), ``"driscoll-kraay"``.
+        ``"classical"``, ``"robust"``, ``"cluster"`` (by unit), ``"cluster-time"``, ``"cluster-two-way"``,
+        ``"driscoll-kraay"``; see `Results.with_cov`.
     bandwidth
         Lags of the Driscoll-Kraay kernel.
     method
@@ -165,7 +166,8 @@ def _links(design: Design, spec: ModelSpec, **given: SpatialWeights | None) -> t
     needed = [*([given["w"]] if spec.lag_y else []), *(own[name] for name, present in terms.items() if present)]
     if any(w is None for w in needed):
         raise OptionError(f"model={spec.name!r} needs spatial weights: fit(formula, data, w, model={spec.name!r}).")
-    aligned = {id(w): align(design, w) for w in (given["w"], *own.values()) if w is not None}
+    distinct = {id(w): w for w in (given["w"], *own.values()) if w is not None}
+    aligned = {key: align(design, w) for key, w in distinct.items()}
     pick = {name: aligned.get(id(w)) for name, w in {"lag": given["w"], **own}.items()}
     links = SpatialLinks(lag=pick["lag"], error=pick["error_weights"], durbin=pick["durbin_weights"])
     used = links.used(spec)

@@ -9,6 +9,9 @@ import click
 
 from spatial_de.cli.inputs import Inputs, make_weights, options
 
+# as in models.covariance, whose import would slow --help down
+COVARIANCE_CHOICES = ("classical", "robust", "cluster", "cluster-time", "cluster-two-way", "driscoll-kraay")
+
 
 @click.command(
     short_help="Make spatial weights from boundaries.",
@@ -117,9 +120,7 @@ def draw_map(variable: str, output: str, **given: Any) -> None:
 )
 @click.option("--fixed", type=click.Choice(["two-way", "individual", "time", "none"]), help="Default: two-way.")
 @click.option("--bias", type=click.Choice(["lee-yu", "none", "correction"]), help="Default: lee-yu.")
-@click.option(
-    "--cov", default="classical", show_default=True, type=click.Choice(["classical", "cluster", "driscoll-kraay"])
-)
+@click.option("--cov", default="classical", show_default=True, type=click.Choice(COVARIANCE_CHOICES))
 @click.option("--draws", default=1000, show_default=True, help="Simulated effects.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("-o", "--output", metavar="STEM", help="Write STEM.csv, STEM.md, STEM.tex.")

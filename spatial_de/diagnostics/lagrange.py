@@ -103,7 +103,7 @@ def score_statistics(design: Design, w: SpatialWeights, *, effects: Effects, bia
     if bias != "none":
         point = replace(point, sigma2=float(point.e @ point.e) / problem.n_free)
         centre = expected_spatial_scores(problem, point)
-    full = expected_information(problem, point)
+    full = expected_information(problem, point, sigma2=point.sigma2)
     k = problem.k
     tested, nuisance = [k, k + 1], [*range(k), k + 2]
     own, cross = full[np.ix_(tested, tested)], full[np.ix_(nuisance, tested)]

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from spatial_de.effects.multipliers import Multipliers, multipliers
-from spatial_de.errors import ConvergenceError, EstimationWarning, OptionError
+from spatial_de.errors import ConvergenceError, EstimationWarning, IdentificationError, OptionError
 from spatial_de.logdet import LogDeterminant, log_determinant
 from spatial_de.wording import check_option, check_whole
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Inference = Literal["simulation", "delta"]
 KINDS = ("direct", "indirect", "total")
+_ROUNDING = 1e-10  # of the largest eigenvalue
 _HEAVY = 1.5  # standard deviation of the draws over that implied by their quantiles; 1 for a normal distribution
 
 
@@ -248,8 +249,18 @@ def _delta_errors(c: Coefficients, m: Multipliers) -> NDArray[np.float64]:
             c.beta[j] * m.d_total_beta[0] + c.theta[j] * m.d_total_theta[0],
         )
         gradient[1] = gradient[2] - gradient[0]
-        out[j] = np.sqrt(np.einsum("ai,ij,aj->a", gradient, c.cov, gradient))
+        variances = np.einsum("ai,ij,aj->a", gradient, c.cov, gradient)
+        if (variances < 0.0).any():
+            raise _indefinite()
+        out[j] = np.sqrt(variances)
     return out
+
+
+def _indefinite() -> IdentificationError:
+    return IdentificationError(
+        "The covariance of the coefficients is not positive definite (two-way clusters with few units or times), so "
+        "that these effects have no standard errors: use cov='cluster' or 'driscoll-kraay'."
+    )
 
 
 def _simulate(
@@ -269,6 +280,8 @@ def _simulate(
     safe = np.where(scale > 0.0, scale, 1.0)
     spread, axes = np.linalg.eigh(c.cov / np.outer(safe, safe))  # correlations: units cannot matter
     # the symmetric root: unlike axes alone, whose signs hang on the last digit, it moves with the covariance
+    if spread[0] < -_ROUNDING * spread[-1]:
+        raise _indefinite()
     root = scale[:, None] * ((axes * np.sqrt(np.maximum(spread, 0.0))) @ axes.T)
     noise = np.random.default_rng(seed).standard_normal((draws, 2 * size + 1))
     sample = np.concatenate([c.beta, c.theta, [c.rho]]) + noise @ root.T

@@ -28,7 +28,7 @@ def correct(problem: Problem, likelihood: Likelihood, point: Point) -> Point:
     """
     k = problem.k
     expected = np.concatenate([np.zeros(k), expected_spatial_scores(problem, point), [_sigma2_score(problem, point)]])
-    step = np.linalg.solve(expected_information(problem, point), expected)
+    step = np.linalg.solve(expected_information(problem, point, sigma2=point.sigma2), expected)
     spec = problem.spec
     rho = point.rho - (step[k] if spec.lag_y else 0.0)
     lam = point.lam - (step[k + int(spec.lag_y)] if spec.lag_error else 0.0)

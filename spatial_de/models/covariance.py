@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from spatial_de.errors import OptionError
+from spatial_de.errors import IdentificationError, OptionError
 from spatial_de.models.information import score_operators
-from spatial_de.wording import check_whole
+from spatial_de.models.sandwich import quasi_likelihood, white
+from spatial_de.wording import check_whole, name_some
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spatial_de.models.estimate import Estimate
 
-Covariance = Literal["classical", "cluster", "driscoll-kraay"]
+Covariance = Literal["classical", "robust", "cluster", "cluster-time", "cluster-two-way", "driscoll-kraay"]
+_OF_CROSS_SECTIONS = ("classical", "robust")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +47,36 @@ def covariance(estimate: Estimate, kind: Covariance, *, bandwidth: int | None = 
     estimate
         A maximum likelihood estimate.
     kind
-        ``"classical"`` inverts the information. ``"cluster"`` allows any correlation over time within units.
-        ``"driscoll-kraay"`` allows any correlation between units and autocorrelation up to `bandwidth` times.
+        ``"classical"`` inverts the information. ``"robust"``: see `sandwich.quasi_likelihood` and `sandwich.white`.
+        ``"cluster"`` allows any correlation over time within units, ``"cluster-time"`` any correlation between units
+        within times, ``"cluster-two-way"`` both. ``"driscoll-kraay"`` allows any correlation between units and
+        autocorrelation up to `bandwidth` times.
     bandwidth
         Lags of the Bartlett kernel of Driscoll-Kraay; by default ``floor(4 (T / 100)^(2/9))``.
+
+    Raises
+    ------
+    OptionError
+        The covariance needs a panel, or more times.
+    IdentificationError
+        A difference of covariances leaves a negative variance.
     """
     if bandwidth is not None and kind != "driscoll-kraay":
         raise OptionError(f"bandwidth={bandwidth!r} belongs to cov='driscoll-kraay', not to cov={kind!r}.")
     if kind == "classical":
         return estimate.bread
-    T = estimate.e.shape[0]
-    if T < 2:
+    T, N = estimate.e.shape
+    if T < 2 and kind not in _OF_CROSS_SECTIONS:
         raise OptionError(f"cov={kind!r} needs a panel with at least two times; use cov='classical'.")
     meat = _MEATS[kind](estimate, bandwidth)
     middle = estimate.scaled_bread @ meat @ estimate.scaled_bread
     out: NDArray[np.float64] = estimate.jacobian @ middle @ estimate.jacobian.T
+    negative = [name for name, variance in zip(estimate.names, np.diag(out), strict=True) if variance < 0.0]
+    if negative:
+        raise IdentificationError(
+            f"cov={kind!r} gives {name_some(negative)} a negative variance with {N} units and {T} times: use "
+            "cov='cluster' or 'driscoll-kraay'."
+        )
     return out
 
 
@@ -89,6 +106,42 @@ def _cluster(estimate: Estimate, _bandwidth: int | None) -> NDArray[np.float64]:
     return np.asarray(meat * (N / (N - 1)))
 
 
+def _cluster_time(estimate: Estimate, _bandwidth: int | None) -> NDArray[np.float64]:
+    """Variance of the score when times are independent. Factor T / (T - 1)."""
+    _refuse_two_times(estimate, "cluster-time")
+    by_time = _by_time(estimate)
+    T = len(by_time)
+    return np.asarray(by_time.T @ by_time * (T / (T - 1)))
+
+
+def _cluster_two_way(estimate: Estimate, _bandwidth: int | None) -> NDArray[np.float64]:
+    """Units plus times minus their intersection; each with its own factor. It need not be positive definite.
+
+    References
+    ----------
+    Cameron, A. C., Gelbach, J. B. and Miller, D. L. (2011). *Journal of Business & Economic Statistics* 29, 238-249,
+    equation (2.11).
+    """
+    scores = _scores(estimate)
+    T, N = estimate.e.shape
+    cells = scores.cells.reshape(T * N, -1)
+    both = cells.T @ cells
+    s = len(scores.cross)
+    if s:
+        squares = estimate.e.T**2 @ estimate.e**2
+        start = both.shape[0] - 1 - s
+        both[start:-1, start:-1] += np.einsum("aij,bij,ij->ab", scores.cross, scores.cross, np.triu(squares, 1))
+    return np.asarray(_cluster(estimate, None) + _cluster_time(estimate, None) - both * (N * T / (N * T - 1)))
+
+
+def _refuse_two_times(estimate: Estimate, kind: str) -> None:
+    if estimate.e.shape[0] < 3 and estimate.problem.effects in {"individual", "two-way"}:
+        raise OptionError(
+            f"cov={kind!r} is not defined for two times with individual effects: both times have the same "
+            "scores, and their variance is zero. Use cov='cluster'."
+        )
+
+
 def _driscoll_kraay(estimate: Estimate, bandwidth: int | None) -> NDArray[np.float64]:
     """Bartlett-weighted long-run variance of the scores added up over units at each time.
 
@@ -97,27 +150,33 @@ def _driscoll_kraay(estimate: Estimate, bandwidth: int | None) -> NDArray[np.flo
     Driscoll, J. C. and Kraay, A. C. (1998). *Review of Economics and Statistics* 80, 549-560, equation (7).
     """
     T = estimate.e.shape[0]
-    if T < 3 and estimate.problem.effects in {"individual", "two-way"}:
-        raise OptionError(
-            "cov='driscoll-kraay' is not defined for two times with individual effects: both times have the same "
-            "scores, and their variance is zero. Use cov='cluster'."
-        )
+    _refuse_two_times(estimate, "driscoll-kraay")
     lags = default_bandwidth(T) if bandwidth is None else bandwidth
     check_whole(lags, "bandwidth", least=0)
     if lags >= T:
         raise OptionError(f"bandwidth={bandwidth!r} must lie between 0 and T - 1 = {T - 1}.")
-    scores = _scores(estimate)
-    by_time = scores.cells.sum(axis=1)
-    if len(scores.cross):
-        start = by_time.shape[1] - 1 - len(scores.cross)
-        by_time[:, start:-1] += 0.5 * np.einsum("ti,aij,tj->ta", estimate.e, scores.cross, estimate.e)
-    by_time = by_time - by_time.mean(axis=0)
+    by_time = _by_time(estimate)
     meat: NDArray[np.float64] = by_time.T @ by_time
     for lag in range(1, lags + 1):
         weight = 1.0 - lag / (lags + 1.0)
         shifted = by_time[lag:].T @ by_time[:-lag]
         meat += weight * (shifted + shifted.T)
     return meat
+
+
+def _by_time(estimate: Estimate) -> NDArray[np.float64]:
+    """Scores added up over units, deviations from their mean over times, shape (T, k + s + 1)."""
+    scores = _scores(estimate)
+    by_time = scores.cells.sum(axis=1)
+    if len(scores.cross):
+        start = by_time.shape[1] - 1 - len(scores.cross)
+        by_time[:, start:-1] += 0.5 * np.einsum("ti,aij,tj->ta", estimate.e, scores.cross, estimate.e)
+    return np.asarray(by_time - by_time.mean(axis=0))
+
+
+def _robust(estimate: Estimate, _bandwidth: int | None) -> NDArray[np.float64]:
+    spec = estimate.problem.spec
+    return quasi_likelihood(estimate) if spec.lag_y or spec.lag_error else white(estimate)
 
 
 def _scores(estimate: Estimate) -> Scores:
@@ -137,7 +196,10 @@ def _scores(estimate: Estimate) -> Scores:
 
 
 _MEATS: dict[str, Callable[[Estimate, int | None], NDArray[np.float64]]] = {
+    "robust": _robust,
     "cluster": _cluster,
+    "cluster-time": _cluster_time,
+    "cluster-two-way": _cluster_two_way,
     "driscoll-kraay": _driscoll_kraay,
 }
 COVARIANCES: tuple[str, ...] = ("classical", *_MEATS)

@@ -100,7 +100,11 @@ def estimate_ml(problem: Problem, *, information: Information = "observed", logd
     point, record = _maximum(likelihood, problem)
     point = refine(problem, point)
     if record.converged:
-        info = likelihood.information(point) if information == "observed" else expected_information(problem, point)
+        info = (
+            likelihood.information(point)
+            if information == "observed"
+            else expected_information(problem, point, sigma2=point.sigma2)
+        )
         scaled_bread = _invert(info, point, record)
     else:
         size = problem.k + problem.spec.lag_y + problem.spec.lag_error + 1

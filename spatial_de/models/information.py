@@ -79,8 +79,10 @@ def _mean_effects(problem: Problem) -> Effects:
     return "individual" if problem.eliminated == "two-way" else "none"
 
 
-def expected_information(problem: Problem, point: Point) -> NDArray[np.float64]:
+def expected_information(problem: Problem, point: Point | Estimate, *, sigma2: float) -> NDArray[np.float64]:
     """Expected information of (delta, rho, lambda, sigma2) in scaled units, shape (k + s + 1,) squared.
+
+    `sigma2` is the variance at the point.
 
     References
     ----------
@@ -88,7 +90,7 @@ def expected_information(problem: Problem, point: Point) -> NDArray[np.float64]:
     Lee, L.-F. and Yu, J. (2010). Estimation of spatial autoregressive panel data models with fixed effects.
     *Journal of Econometrics* 154, 165-185, equation (13) for transformed data.
     """
-    k, s2 = problem.k, point.sigma2
+    k, s2 = problem.k, sigma2
     spec = problem.spec
     s = int(spec.lag_y) + int(spec.lag_error)
     info = np.zeros((k + s + 1, k + s + 1))

@@ -28,13 +28,25 @@ if TYPE_CHECKING:
     from spatial_de.weights import SpatialWeights
 
 
+_COVARIANCE_LABELS = {
+    "classical": "classical",
+    "cluster": "clustered by unit",
+    "cluster-time": "clustered by time",
+    "cluster-two-way": "clustered by unit and time",
+    "driscoll-kraay": "Driscoll-Kraay",
+}
+_ON_TIMES = {
+    "driscoll-kraay": "Driscoll-Kraay",
+    "cluster-time": "Time-clustered",
+    "cluster-two-way": "Two-way clustered",
+}
 FEW_TIMES = 20  # below, Driscoll-Kraay standard errors are known to be far too small
 
 
-def few_times_note(n_times: int, n_params: int) -> str:
-    """What to know about Driscoll-Kraay standard errors in a short panel."""
+def few_times_note(n_times: int, n_params: int, *, what: str = "Driscoll-Kraay") -> str:
+    """What to know about standard errors that rest on many times in a short panel."""
     return (
-        f"Driscoll-Kraay standard errors rest on {n_times} times for {n_params} parameters; their theory needs many "
+        f"{what} standard errors rest on {n_times} times for {n_params} parameters; their theory needs many "
         "times, and in short panels they are too small, often by half or more. Prefer cov='cluster'."
     )
 
@@ -148,6 +160,14 @@ class Results:
     def params(self) -> pd.Series:
         """Estimates: regressors, ``W_`` regressors, ``rho``, ``lambda``, ``sigma2``."""
         return pd.Series(self.estimate.params.copy(), index=list(self.estimate.names), name="estimate")
+
+    @property
+    def cov_label(self) -> str:
+        """Name of the covariance in words."""
+        if self.cov_type != "robust":
+            return _COVARIANCE_LABELS[self.cov_type]
+        spec = self.estimate.problem.spec
+        return "robust to non-normal errors" if spec.lag_y or spec.lag_error else "heteroskedasticity-robust (HC1)"
 
     @property
     def cov(self) -> pd.DataFrame:
@@ -264,7 +284,9 @@ class Results:
         Parameters
         ----------
         cov
-            ``"classical"``, ``"cluster"`` (by unit), ``"driscoll-kraay"``.
+            ``"classical"``; ``"robust"``: to errors that are not normal (quasi maximum likelihood), in linear models to
+            different variances (White); ``"cluster"`` (by unit), ``"cluster-time"``, ``"cluster-two-way"``,
+            ``"driscoll-kraay"``.
         bandwidth
             Lags of the Driscoll-Kraay kernel.
         """
@@ -272,12 +294,13 @@ class Results:
         if cov != "classical" and self.method != "ml":
             raise OptionError(f"cov={cov!r} is available for method='ml' only; this fit used {self.method!r}.")
         n_times = 1 if self.times is None else len(self.times)
-        warning = few_times_note(n_times, self.n_params)
-        notes = tuple(note for note in self.notes if note != warning)
+        known = {name: few_times_note(n_times, self.n_params, what=what) for name, what in _ON_TIMES.items()}
+        notes = tuple(note for note in self.notes if note not in known.values())
+        warning = known.get(cov, "")
         if cov == "driscoll-kraay":
             bandwidth = default_bandwidth(n_times) if bandwidth is None else bandwidth
-            if 1 < n_times < FEW_TIMES:
-                notes = (*notes, warning)
+        if warning and 1 < n_times < FEW_TIMES:
+            notes = (*notes, warning)
         changed = replace(self, cov_type=cov, bandwidth=bandwidth, notes=notes)
         _ = changed.std_errors  # refuses here, not at the first table
         if warning in notes:

@@ -13,11 +13,6 @@ if TYPE_CHECKING:
 _WIDTH = 88
 _EFFECTS = {"none": "none (pooled)", "individual": "individual", "time": "time", "two-way": "individual and time"}
 _BIAS = {"lee-yu": "Lee-Yu transformation", "none": "direct", "correction": "analytic bias correction"}
-_COVARIANCES = {
-    "classical": "classical",
-    "cluster": "clustered by unit",
-    "driscoll-kraay": "Driscoll-Kraay",
-}
 
 
 def render_summary(fit: Results) -> str:
@@ -92,7 +87,7 @@ def _row(term: str, values: np.ndarray) -> str:
 
 def _footer(fit: Results) -> str:
     record = fit.optimization
-    parts = [f"Standard errors: {_COVARIANCES[fit.cov_type]}"]
+    parts = [f"Standard errors: {fit.cov_label}"]
     if fit.cov_type == "driscoll-kraay":
         parts[0] += f", bandwidth {fit.bandwidth}"
     if fit.method == "gmm":

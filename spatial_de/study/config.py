@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from spatial_de.errors import StudyError
+from spatial_de.models.covariance import Covariance
 from spatial_de.wording import did_you_mean, name_some, plural
 
 Neighbours = Literal["queen", "rook", "knn", "inverse-distance", "economic"]
@@ -91,7 +92,7 @@ class ModelSection(_Section):
     model: Literal["sdm", "sdem", "sar", "slx"] = "sdm"
     fixed: Literal["two-way", "individual", "time", "none"] = "two-way"
     bias: Literal["lee-yu", "none", "correction"] = "lee-yu"
-    cov: Literal["classical", "cluster", "driscoll-kraay"] = "classical"
+    cov: Covariance = "classical"
 
 
 class WeightsSection(_Section):
@@ -145,7 +146,7 @@ class RobustnessSection(_Section):
     without: dict[str, list[str | int]] = {}
     index_in_logs: bool = False
     index_methods: list[Literal["entropy", "entropy-topsis", "pca", "equal"]] = []
-    covariances: list[Literal["classical", "cluster", "driscoll-kraay"]] = []
+    covariances: list[Covariance] = []
     biases: list[Literal["lee-yu", "none", "correction"]] = []
 
 

@@ -26,7 +26,10 @@ ERRORS = "Errors"
 KINDS: tuple[Kind, ...] = ("direct", "indirect", "total")
 COVARIANCE_NAMES = {
     "classical": "classical standard errors",
+    "robust": "robust standard errors",
     "cluster": "standard errors clustered by {unit}",
+    "cluster-time": "standard errors clustered by time",
+    "cluster-two-way": "standard errors clustered by {unit} and time",
     "driscoll-kraay": "Driscoll-Kraay standard errors",
 }
 INDEX_NAMES = {

@@ -31,7 +31,6 @@ BLOCKS = (
 )
 _SPATIAL = ("rho", "lambda")
 _COLUMNS = ["model", "block", "term", "estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high"]
-_COVARIANCES = {"classical": "classical", "cluster": "clustered by unit", "driscoll-kraay": "Driscoll-Kraay"}
 _EFFECTS = {"none": "none", "individual": "units", "time": "times", "two-way": "units and times"}
 _BIAS = {"lee-yu": "Lee-Yu", "none": "direct", "correction": "bias-corrected"}
 _FACT_DECIMALS = {"Log-likelihood": 2, "AIC": 2, "R-squared": 3}
@@ -296,7 +295,7 @@ def _facts(fit: Results) -> dict[str, object]:
         facts |= {"Fixed effects": _EFFECTS[fit.fixed], "Estimation": _BIAS[fit.bias] if fit.fixed != "none" else "-"}
     used = any(name in _SPATIAL or _is_lag(name, fit.params.index) for name in fit.params.index)
     facts["Weights"] = fit.weights.provenance.rule if used and fit.weights is not None else "-"
-    facts["Standard errors"] = _COVARIANCES[fit.cov_type]
+    facts["Standard errors"] = fit.cov_label
     return facts
 
 

@@ -71,7 +71,11 @@ def test_a_byte_order_mark_is_no_fault(tmp_path):
     [
         ("[model]\ncovariance = 1\n", "model.covariance: no such key."),
         ("[modle]\ncov = 1\n", "modle: no such key. Did you mean 'model'?"),
-        ('[model]\ncov = "clustr"\n', "model.cov = 'clustr': use 'classical', 'cluster' or 'driscoll-kraay'."),
+        (
+            '[model]\ncov = "clustr"\n',
+            "model.cov = 'clustr': use 'classical', 'robust', 'cluster', 'cluster-time', 'cluster-two-way' or "
+            "'driscoll-kraay'.",
+        ),
         ("[index]\nstep = -1\n", "index.step: Input should be greater than 0, not -1."),
         ("[inference]\ndraws = 5\n", "inference.draws: Input should be greater than or equal to 100, not 5."),
         ('[inference]\nseed = "1"\n', "inference.seed: Input should be a valid integer, not '1'."),
