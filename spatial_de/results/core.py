@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from spatial_de.effects.core import Coefficients, Effects, Inference, compute_effects, critical_value, two_sided_p
+from spatial_de.effects.core import Effects
+from spatial_de.effects.inference import Inference, Sampling, critical_value, two_sided_p
 from spatial_de.errors import EstimationWarning, OptionError
 from spatial_de.models.covariance import COVARIANCES, Covariance, covariance, default_bandwidth
-from spatial_de.panel.design import INTERCEPT
 from spatial_de.panel.transforms import within
+from spatial_de.results import spillovers
 from spatial_de.results.summary import render_summary
 from spatial_de.wording import check_option
 
@@ -326,32 +326,52 @@ class Results:
         level
             Confidence level.
         """
-        found = compute_effects(
-            self._coefficients(),
-            self.weights if self.estimate.problem.spec.lag_y else self.durbin_weights,
-            inference=inference,
-            draws=draws,
-            seed=seed,
-            level=level,
-            covariance=self.cov_type,
-            logdet=self.estimate.logdet,
-            durbin=self.durbin_weights,
-        )
-        return replace(found, notes=(*found.notes, *_shared_variables(found.table.index.unique("term"))))
+        return spillovers.average(self, Sampling(inference, draws, seed, level))
 
-    def _coefficients(self) -> Coefficients:
-        design, problem = self._design, self.estimate.problem
-        first = int(INTERCEPT in problem.names)
-        own = [j for j, dummy in enumerate(design.dummies) if not dummy]
-        absent = -1  # picks the zero appended below
-        lags = {j: first + len(design.x_names) + i for i, j in enumerate(problem.lagged)}
-        rho = self.estimate.names.index("rho") if problem.spec.lag_y else absent
-        positions = [*(first + j for j in own), *(lags.get(j, absent) for j in own), rho]
-        terms = tuple(design.x_names[j] for j in own)
-        params = np.append(self.estimate.params, 0.0)[positions]
-        padded = np.pad(self._covariance, (0, 1))[np.ix_(positions, positions)]
-        m = len(terms)
-        return Coefficients(terms, params[:m], params[m:-1], float(params[-1]), padded, self.df_resid)
+    def effects_by_group(
+        self,
+        groups: pd.Series | dict[Any, Any],
+        *,
+        inference: Inference = "simulation",
+        draws: int = 1000,
+        seed: int = 0,
+    ) -> Effects:
+        """Effects on an average unit of each group, of one more of a regressor in all units of each group.
+
+        Parameters
+        ----------
+        groups
+            Unit -> group. Weighted by the sizes of the groups they fall on, the effects add up to the total effect, and
+            the rows "(direct)" to the direct one.
+        inference, draws, seed
+            As in `effects`.
+
+        Examples
+        --------
+        ``fit.effects_by_group(provinces["region"])``
+        """
+        return spillovers.by_group(self, groups, Sampling(inference, draws, seed))
+
+    def effects_by_unit(self) -> Effects:
+        """What one more of a regressor in a unit does to itself, what it gives to others, and what it gets from them.
+
+        Effects "direct", "emitted" (on all other units together) and "received" (of one more in all other units);
+        standard errors by the delta method.
+        """
+        return spillovers.by_unit(self, Sampling("delta"))
+
+    def effects_by_order(
+        self, orders: int = 10, *, inference: Inference = "simulation", draws: int = 1000, seed: int = 0
+    ) -> Effects:
+        """Effects by power of the weights: 0 the unit itself, 1 its neighbours, 2 theirs, and so on up to `orders`.
+
+        The sum over all orders is that of `effects` (LeSage and Pace 2009, section 2.7.1).
+        """
+        return spillovers.by_order(self, orders, Sampling(inference, draws, seed))
+
+    def effect_matrix(self, term: str) -> pd.DataFrame:
+        """What one more of a regressor in each unit (column) does to each unit (row), shape (N, N)."""
+        return spillovers.matrix(self, term)
 
     def summary(self) -> str:
         """The fit as text: what was estimated, coefficients, spatial parameters, notes."""
@@ -390,16 +410,3 @@ class Results:
 
     def _repr_html_(self) -> str:
         return f"<pre>{self.summary()}</pre>"
-
-
-def _shared_variables(terms: pd.Index[Any]) -> list[str]:
-    """A note for each variable in several terms: none of their effects is that of the variable."""
-    inside: dict[str, list[str]] = {}
-    for term in terms:
-        for name in dict.fromkeys(re.findall(r"[^\W\d]\w*\b(?!\s*\()", str(term))):
-            inside.setdefault(name, []).append(str(term))
-    return [
-        f"{name!r} is in several terms ({', '.join(found)}): effects are those of the terms, which it moves together."
-        for name, found in inside.items()
-        if len(found) > 1
-    ]

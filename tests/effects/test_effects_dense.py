@@ -5,10 +5,16 @@ import pandas as pd
 import pytest
 
 import spatial_de as sde
-from spatial_de.effects.core import Coefficients, compute_effects
+from spatial_de.effects.core import compute_effects as compute
+from spatial_de.effects.inference import Coefficients, Sampling
 from spatial_de.effects.multipliers import multipliers
 from spatial_de.errors import ConvergenceError, EstimationWarning, OptionError
 from spatial_de.weights import SpatialWeights
+
+
+def compute_effects(c, w, *, logdet=None, **how):
+    return compute(c, w, how=Sampling(**how), logdet=logdet)
+
 
 KINDS = ("row", "binary", "islands", "asymmetric", "spectral", "minmax", "ring")
 N = 14
