@@ -216,7 +216,7 @@ def test_weights_of_their_own_for_regressors():
     beta, theta, rho = fit.params.to_numpy()[places(fit)]
     expected = np.linalg.inv(np.eye(N) - rho * W) @ (beta * np.eye(N) + theta * other.to_dense().to_numpy())
     np.testing.assert_allclose(fit.effect_matrix("a"), expected, rtol=1e-10, atol=1e-14)
-    parts = fit.effects_by_group(REGION, inference="delta").table.loc["a", "estimate"]
+    parts = fit.effects_by_group(REGION, inference="delta").table.loc["a"]["estimate"]
     np.testing.assert_allclose(parts, between_groups(expected), rtol=1e-9)
     total = fit.effects("delta").table["estimate"].xs("a")["total"]
     assert expected.sum() / N == pytest.approx(total, rel=1e-10)
