@@ -1,0 +1,130 @@
+"""What a model cannot identify is refused, what its reader should know is said."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spatial_de.errors import EstimationWarning, IdentificationError
+from spatial_de.wording import name_some
+
+if TYPE_CHECKING:
+    from spatial_de.models import Estimate, ModelSpec, SpatialLinks
+    from spatial_de.models.problem import Bias
+    from spatial_de.panel.design import Design
+    from spatial_de.panel.transforms import Effects
+    from spatial_de.weights import SpatialWeights
+
+TIME_DUMMIES = (
+    "W is not row-stochastic, so that time effects cannot be eliminated by transformation: they were estimated, and "
+    "the bias corrected analytically (Lee and Yu 2010)."
+)
+
+
+def refuse_uniform(links: SpatialLinks, effects: Effects, spec: ModelSpec) -> None:
+    """With equal weights W y is a combination of y and the time mean: nothing identifies rho."""
+    if effects not in {"time", "two-way"}:
+        return
+    if any(w.is_uniform for name, w in links.used(spec).items() if name != "durbin_weights"):
+        raise IdentificationError(
+            "Every unit has every other as neighbour with the same weight: with time effects the spatial lag is a "
+            "multiple of the response itself, and rho is not identified. Use other weights or drop the time effects."
+        )
+
+
+def refuse_exchangeable(design: Design, links: SpatialLinks, spec: ModelSpec) -> None:
+    """Without regressors ``(I - rho W)(I - lambda W) y = e``: rho and lambda can change places."""
+    if links.lag is None or links.error is None or links.lag.fingerprint != links.error.fingerprint:
+        return
+    if spec.lag_y and spec.lag_error and not design.x_names:
+        raise IdentificationError(
+            f"model={spec.name!r} without regressors cannot tell rho from lambda, which can change places: use "
+            "model='sar' or 'sem', or add regressors."
+        )
+
+
+def warn_of_two_values(design: Design) -> None:
+    """Warn of a response that is a yes or no."""
+    values = np.unique(design.y)
+    if len(values) == 2:
+        warnings.warn(
+            f"The response {design.y_name!r} takes only two values ({values[0]:g} and {values[1]:g}): a linear model "
+            "treats them as quantities, and its predictions may lie outside them.",
+            EstimationWarning,
+            stacklevel=3,
+        )
+
+
+def warn_of_interactions(design: Design, spec: ModelSpec) -> None:
+    """Products of a variable and a category have coefficients, but no lags, and no part in the variable's effects."""
+    products = [name for name, dummy in zip(design.x_names, design.dummies, strict=True) if dummy and ":" in name]
+    if products and (spec.lag_y or spec.lag_x):
+        warnings.warn(
+            f"Interactions with categories ({name_some(products)}) are controls only: they are not spatially lagged, "
+            "and effects are those of the base category. Build the products as columns to lag them.",
+            EstimationWarning,
+            stacklevel=3,
+        )
+
+
+def warn_of_direct_bias(design: Design, spec: ModelSpec, *, effects: Effects, bias: Bias) -> None:
+    """Warn of the direct likelihood where its bias matters."""
+    T, N = design.y.shape
+    if bias == "none" and effects in {"time", "two-way"} and (spec.lag_y or spec.lag_error) and N < 300:
+        warnings.warn(
+            f"bias='none' with {effects} effects at N = {N}, T = {T}: rho is biased downwards and its intervals are "
+            "too narrow (at N = 31, T = 12 by about 0.1, covering 64 to 75 % instead of 95 %). The default "
+            "bias='lee-yu' corrects this.",
+            EstimationWarning,
+            stacklevel=3,
+        )
+
+
+def warn_of_endogenous_weights(design: Design, used: dict[str, SpatialWeights]) -> None:
+    """Weights built from the response depend on its errors, which every estimator here takes as given."""
+    names = set(re.findall(r"\w+", design.y_name))
+    variables = dict.fromkeys(name for w in used.values() for name in w.provenance.variables)
+    made_of = [name for name in variables if name in names]
+    if made_of:
+        warnings.warn(
+            f"The weights were built from {name_some(made_of)}, which the response {design.y_name!r} is made of: "
+            "they are endogenous, and estimates of spillovers are biased. Use another variable, or values from before "
+            "the sample.",
+            EstimationWarning,
+            stacklevel=3,
+        )
+
+
+def warn_of_bound(estimate: Estimate) -> None:
+    """Warn of a spatial parameter at the end of its admissible interval, if one is."""
+    record = estimate.optimization
+    if record.converged or record.bounds is None:
+        return
+    pairs: tuple[Any, ...] = record.bounds if isinstance(record.bounds[0], tuple) else (record.bounds,)
+    values = (estimate.rho, estimate.lam) if len(pairs) == 2 else (estimate.rho or estimate.lam,)
+    # of two parameters the one that is at its bound is meant
+    at = min(range(len(pairs)), key=lambda i: min(values[i] - pairs[i][0], pairs[i][1] - values[i]))
+    name = record.parameter.split(" and ")[at]
+    warnings.warn(
+        f"{name} is at the bound of its admissible interval ({pairs[at][0]:.4f}, {pairs[at][1]:.4f}): this is not an "
+        "interior maximum, there are no standard errors, and effects are not defined. Often a sign of a missing "
+        "trend, of missing time effects, or of weights with very many links.",
+        EstimationWarning,
+        stacklevel=3,
+    )
+
+
+def note_on_islands(links: SpatialLinks, spec: ModelSpec) -> list[str]:
+    """Zero is a value as any other: far from the others' where a variable is not centred."""
+    used = links.used(spec)
+    islands = dict.fromkeys(unit for name, w in used.items() if name != "error_weights" for unit in w.islands)
+    if not islands:
+        return []
+    note = (
+        f"Without neighbours: {name_some(islands)}. Their spatial lags are zero, which for variables far from zero "
+        "is an extreme value; islands='nearest' links them."
+    )
+    return [note]

@@ -1,0 +1,102 @@
+"""Options of `fit`, checked once and resolved: weights of every term, effects, lagged regressors."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+from spatial_de.errors import EstimationWarning, OptionError, WeightsError
+from spatial_de.fitting.alignment import align
+from spatial_de.models import MODELS, SpatialLinks
+from spatial_de.panel.transforms import EFFECTS, Effects
+from spatial_de.wording import check_option, did_you_mean, name_some
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from spatial_de.models import ModelSpec
+    from spatial_de.models.problem import Bias
+    from spatial_de.panel.design import Design
+    from spatial_de.weights import SpatialWeights
+
+_TERMS = {
+    "error_weights": "they belong to models with a spatial error, 'sem', 'sac', 'sdem' and 'gns'",
+    "durbin_weights": "they belong to models with lagged regressors, 'slx', 'sdm', 'sdem' and 'gns'",
+}
+
+
+def resolve_links(design: Design, spec: ModelSpec, **given: SpatialWeights | None) -> tuple[ModelSpec, SpatialLinks]:
+    """Weights of every term, aligned; without links in any of them the model loses its spatial terms."""
+    terms = {"error_weights": spec.lag_error, "durbin_weights": spec.lag_x}
+    for name, present in terms.items():
+        if given[name] is not None and not present:
+            raise OptionError(f"{name}= has no use in model={spec.name!r}: {_TERMS[name]}.")
+    own = {name: given["w"] if given[name] is None else given[name] for name in terms}
+    needed = [*([given["w"]] if spec.lag_y else []), *(own[name] for name, present in terms.items() if present)]
+    if any(w is None for w in needed):
+        raise OptionError(f"model={spec.name!r} needs spatial weights: fit(formula, data, w, model={spec.name!r}).")
+    distinct = {id(w): w for w in (given["w"], *own.values()) if w is not None}
+    aligned = {key: align(design, w) for key, w in distinct.items()}
+    pick = {name: aligned.get(id(w)) for name, w in {"lag": given["w"], **own}.items()}
+    links = SpatialLinks(lag=pick["lag"], error=pick["error_weights"], durbin=pick["durbin_weights"])
+    used = links.used(spec)
+    if used and all(w.n_links == 0 for w in used.values()):
+        return _without_links(spec), SpatialLinks.same(None)
+    for name, w in used.items():
+        if w.n_links == 0:
+            raise WeightsError(f"{name} hold no links: the term they stand for is not identified. Leave it out.")
+    return spec, links
+
+
+def _without_links(spec: ModelSpec) -> ModelSpec:
+    warnings.warn(
+        f"The weights hold no links: rho, lambda and theta of {spec.name!r} are not identified, and the model is "
+        "estimated without spatial terms.",
+        EstimationWarning,
+        stacklevel=3,
+    )
+    return MODELS["ols"]
+
+
+def resolve_effects(design: Design, fixed: Effects | None, bias: Bias | None) -> tuple[Effects, Bias]:
+    """Fixed effects and the treatment of their bias."""
+    if not design.is_panel:
+        if fixed not in {None, "none"}:
+            raise OptionError(f"fixed={fixed!r} needs a panel: build sde.Panel(df, unit=..., time=...).")
+        if bias not in {None, "none"}:
+            raise OptionError(f"bias={bias!r} belongs to fixed effects: this is a cross-section.")
+        return "none", "none"
+    effects: Effects = "two-way" if fixed is None else fixed
+    check_option(effects, EFFECTS, "fixed")
+    T, N = design.y.shape
+    if T < 2 and effects in {"individual", "two-way"}:
+        raise OptionError(f"fixed={effects!r} needs at least two times; the panel has {T}. Use fixed='none'.")
+    if N < 2 and effects in {"time", "two-way"}:
+        raise OptionError(f"fixed={effects!r} needs at least two units; the panel has {N}.")
+    treatment: Bias = "lee-yu" if bias is None else bias
+    check_option(treatment, ("lee-yu", "none", "correction"), "bias")
+    return effects, treatment
+
+
+def resolve_durbin(durbin: Sequence[str] | None, design: Design, spec: ModelSpec) -> tuple[str, ...] | None:
+    """Regressors that enter spatially lagged; None for all that can."""
+    if durbin is None:
+        if spec.lag_x and design.dummies.all():
+            raise OptionError(
+                f"model={spec.name!r} lags regressors, and the formula has none that can be lagged (dummies and "
+                "constants cannot): use model='sar', 'sem' or 'ols'."
+            )
+        return None
+    if isinstance(durbin, str):
+        raise OptionError(f"durbin={durbin!r} must be a list of names: durbin=[{durbin!r}].")
+    if not spec.lag_x:
+        raise OptionError(f"durbin= belongs to slx, sdm, sdem and gns; model={spec.name!r} lags no regressors.")
+    for name in durbin:
+        if name not in design.x_names:
+            raise OptionError(
+                f"durbin= names {name!r}, which is not a regressor.{did_you_mean(name, design.x_names)} "
+                f"There are {name_some(design.x_names, 10)}."
+            )
+    if not durbin:
+        raise OptionError("durbin=[] lags no regressors: use model='sar', 'sem' or 'ols' instead.")
+    return tuple(durbin)
