@@ -134,20 +134,21 @@ def _check_fit(point: Point, *, linear: bool) -> Point:
 
 def make_likelihood(problem: Problem, *, logdet: Method = "auto") -> Likelihood:
     """The likelihood of a problem."""
-
-    def jacobian(w: SpatialWeights | None) -> LogJacobian | None:
-        if w is None:
-            return None
-        full = log_determinant(w, logdet)
-        return LogJacobian(full.without_unit_root() if problem.drop_unit_root else full, problem.periods)
-
     spec = problem.spec
     return Likelihood(
         data=Compressed.of(problem),
         n=problem.n,
-        lag=jacobian(problem.weights) if spec.lag_y else None,
-        error=jacobian(problem.error_weights) if spec.lag_error else None,
+        lag=make_jacobian(problem, problem.weights, logdet=logdet) if spec.lag_y else None,
+        error=make_jacobian(problem, problem.error_weights, logdet=logdet) if spec.lag_error else None,
     )
+
+
+def make_jacobian(problem: Problem, w: SpatialWeights | None, *, logdet: Method = "auto") -> LogJacobian | None:
+    """The log-Jacobian of a spatial parameter with weights w."""
+    if w is None:
+        return None
+    full = log_determinant(w, logdet)
+    return LogJacobian(full.without_unit_root() if problem.drop_unit_root else full, problem.periods)
 
 
 def _maximum(likelihood: Likelihood, problem: Problem) -> tuple[Point, Optimization]:

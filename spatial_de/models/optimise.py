@@ -11,11 +11,13 @@ import numpy as np
 from spatial_de.errors import ConvergenceError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from spatial_de.models.likelihood import Point
 
 _GRID = 24  # starting points over the admissible interval, denser towards its ends
 MARGIN = 1e-9  # relative distance from the ends of the interval at which an estimate counts as being at a bound
-_MAX_STEPS = 100
+MAX_STEPS = 100
 LAST_STEP = 1e-7  # standard errors
 SKETCH_ERROR = 10.0  # log-likelihood that a sketch may be wrong by, between two maxima
 WINDOW = 10.0  # standard errors around a sketch's maximum in which the objective is prepared
@@ -136,12 +138,17 @@ def maximise(
     return best, record
 
 
+def starting_grid(bounds: tuple[float, float]) -> NDArray[np.float64]:
+    """Points over an interval in cosine spacing: a log-likelihood bends most towards the ends."""
+    low, high = bounds
+    angles = (np.arange(_GRID) + 0.5) * np.pi / _GRID
+    return np.asarray(0.5 * (low + high) - 0.5 * (high - low) * np.cos(angles))
+
+
 def _basins(objective: Objective, bounds: tuple[float, float]) -> tuple[list[_End], float]:
     """Every maximum that a grid brackets, best first, and the best point of the grid."""
     low, high = bounds
-    # cosine spacing: the log-likelihood bends most towards the ends
-    angles = (np.arange(_GRID) + 0.5) * np.pi / _GRID
-    grid = 0.5 * (low + high) - 0.5 * (high - low) * np.cos(angles)
+    grid = starting_grid(bounds)
     points = [objective.at(float(x)) for x in grid]
     values = np.array([p.loglik for p in points])
     peaks = [
@@ -184,7 +191,7 @@ def _climb(
     low, high = bracket
     width = bounds[1] - bounds[0]
     path: list[float] = []
-    for _ in range(_MAX_STEPS):
+    for _ in range(MAX_STEPS):
         slope, bend = objective.gradient(p), objective.curvature(p)
         if slope > 0:
             low = x

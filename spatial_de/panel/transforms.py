@@ -13,7 +13,7 @@ Effects = Literal["none", "individual", "time", "two-way"]
 EFFECTS: tuple[Effects, ...] = ("none", "individual", "time", "two-way")
 
 
-def within(x: NDArray[np.float64], effects: Effects) -> NDArray[np.float64]:
+def within(x: NDArray[np.float64], effects: Effects, *, axes: tuple[int, int] = (0, 1)) -> NDArray[np.float64]:
     """Deviations from means: the projection off the dummies of the effects.
 
     Parameters
@@ -22,6 +22,8 @@ def within(x: NDArray[np.float64], effects: Effects) -> NDArray[np.float64]:
         Shape (T, N, ...), balanced.
     effects
         ``"individual"`` takes out unit means, ``"time"`` period means, ``"two-way"`` both.
+    axes
+        Which axes of `x` are times and units.
 
     Returns
     -------
@@ -32,9 +34,9 @@ def within(x: NDArray[np.float64], effects: Effects) -> NDArray[np.float64]:
     """
     out = x
     if effects in {"individual", "two-way"}:
-        out = out - out.mean(axis=0, keepdims=True)
+        out = out - out.mean(axis=axes[0], keepdims=True)
     if effects in {"time", "two-way"}:
-        out = out - out.mean(axis=1, keepdims=True)
+        out = out - out.mean(axis=axes[1], keepdims=True)
     return out
 
 
