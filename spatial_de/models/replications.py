@@ -65,9 +65,19 @@ class BatchEstimate:
         return np.asarray(self.status == "converged")
 
     @property
+    def cov(self) -> NDArray[np.float64]:
+        """Classical covariance, shape (R, p, p): `bread`, in linear models with the unbiased error variance."""
+        problem = self.problem
+        if problem.spec.lag_y or problem.spec.lag_error:
+            return self.bread
+        out = self.bread.copy()
+        out[:, :-1, :-1] *= problem.n / (problem.n_free - problem.n_reported)
+        return out
+
+    @property
     def std_errors(self) -> NDArray[np.float64]:
-        """Standard errors from the observed information, shape (R, p)."""
-        return np.asarray(np.sqrt(np.einsum("rii->ri", self.bread)))
+        """Standard errors from `cov`, shape (R, p)."""
+        return np.asarray(np.sqrt(np.einsum("rii->ri", self.cov)))
 
 
 def estimate_replications(

@@ -13,8 +13,8 @@ import pandas as pd
 from spatial_de.effects import spread
 from spatial_de.effects.core import Effects, admissible, compute_effects, wrap
 from spatial_de.effects.inference import Coefficients, Sampling, infer
+from spatial_de.effects.replications import Positions
 from spatial_de.errors import OptionError
-from spatial_de.panel.design import INTERCEPT
 from spatial_de.wording import check_option, check_whole
 
 if TYPE_CHECKING:
@@ -93,19 +93,12 @@ def matrix(fit: Results, term: str) -> pd.DataFrame:
 
 def coefficients(fit: Results) -> Coefficients:
     """Coefficients of the regressors that have effects, with their covariance."""
-    problem = fit.estimate.problem
-    design = problem.design
-    first = int(INTERCEPT in problem.names)
-    own = [j for j, dummy in enumerate(design.dummies) if not dummy]
-    absent = -1  # picks the zero appended below
-    lags = {j: first + len(design.x_names) + i for i, j in enumerate(problem.lagged)}
-    rho = fit.estimate.names.index("rho") if problem.spec.lag_y else absent
-    positions = [*(first + j for j in own), *(lags.get(j, absent) for j in own), rho]
-    terms = tuple(design.x_names[j] for j in own)
+    at = Positions.of(fit.estimate.problem, fit.estimate.names)
+    positions = np.concatenate([at.beta, at.theta, [at.rho]])  # -1 picks the zero appended below
     params = np.append(fit.estimate.params, 0.0)[positions]
     padded = np.pad(fit.cov.to_numpy(), (0, 1))[np.ix_(positions, positions)]
-    m = len(terms)
-    return Coefficients(terms, params[:m], params[m:-1], float(params[-1]), padded, fit.df_resid)
+    m = len(at.terms)
+    return Coefficients(at.terms, params[:m], params[m:-1], float(params[-1]), padded, fit.df_resid)
 
 
 def _with_indirect(values: Any) -> Any:

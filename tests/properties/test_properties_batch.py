@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from random_instances import FORMULA, instances, random_checks
+from random_instances import FORMULA, instances, make, quiet_fit, random_checks
 
+import spatial_de as sde
+from spatial_de.effects.replications import effects_of_replications
 from spatial_de.errors import EstimationWarning, OptionError, SpatialDEError
 from spatial_de.models import MODELS, SpatialLinks, build_problem, estimate_ml
+from spatial_de.models.estimate import make_likelihood
 from spatial_de.models.replications import estimate_replications
 from spatial_de.panel.design import build_design
 
@@ -40,7 +43,7 @@ def assert_same_as_single_fits(batch, singles):
         np.testing.assert_allclose((batch.bread[r] - one.bread) / np.outer(se, se), 0.0, atol=1e-9)
 
 
-@random_checks(60)
+@random_checks(30)
 @given(
     case=instances(biases=("lee-yu", "none")),
     model=st.sampled_from(ONE_PARAMETER),
@@ -68,3 +71,58 @@ def test_a_batch_is_its_single_fits(case, model, own, offset, noise, logdet):
             return
     batch = estimate_replications(problems[0], y, X=X if own else None, logdet=logdet)
     assert_same_as_single_fits(batch, singles)
+
+
+@random_checks(16)
+@given(
+    case=instances(biases=("none",)),
+    model=st.sampled_from(ONE_PARAMETER),
+    noise=st.sampled_from([0.5, 10.0]),
+    durbin=st.sampled_from([None, ("x2",)]),
+)
+def test_effects_of_a_batch_are_those_of_its_single_fits(case, model, noise, durbin):
+    design = build_design(FORMULA, case.panel())
+    y = design.y + noise * np.random.default_rng(0).normal(size=(4, *design.y.shape))
+    durbin = durbin if MODELS[model].lag_x else None
+    batch = estimate_replications(problem_of(case, design, model, durbin=durbin), y)
+    found = effects_of_replications(batch)
+    assert found.terms == ("x1", "x2")
+    for r in range(4):
+        frame = case.table.assign(y=y[r].ravel())  # rows of the table run over units within years
+        if not batch.converged[r]:
+            assert np.isnan(found.estimate[r]).all()
+            continue
+        fit = quiet_fit(
+            FORMULA,
+            sde.Panel(frame, "unit", "year"),
+            case.weights(),
+            model=model,
+            fixed=case.fixed,
+            bias="none",
+            durbin=durbin,
+        )
+        table = fit.effects("delta").table
+        np.testing.assert_allclose(batch.std_errors[r], fit.std_errors, rtol=1e-8)
+        scale = np.abs(table["estimate"].to_numpy()).max()
+        np.testing.assert_allclose(found.estimate[r].ravel(), table["estimate"], rtol=1e-9, atol=1e-9 * scale)
+        scale = table["std_error"].to_numpy().max()
+        np.testing.assert_allclose(found.std_error[r].ravel(), table["std_error"], rtol=1e-8, atol=1e-9 * scale)
+
+
+def test_the_highest_of_several_maxima_is_taken():
+    """Against the concentrated log-likelihood on a fine grid."""
+    case = make(0, n=9, t=3, kind="islands", fixed="two-way", bias="none")
+    design = build_design(FORMULA, case.panel())
+    y = design.y + 20.0 * np.random.default_rng(0).normal(size=(60, *design.y.shape))
+    for model in ("sar", "sdem"):
+        batch = estimate_replications(problem_of(case, design, model), y)
+        several = np.flatnonzero(batch.n_maxima > 1)
+        assert len(several) > 5
+        for r in several:
+            problem = problem_of(case, replace(design, y=y[r]), model)
+            likelihood = make_likelihood(problem)
+            grid = np.linspace(*batch.logdet.bounds, 600)[1:-1]
+            at = [likelihood.at(x, 0.0) if model == "sar" else likelihood.at(0.0, x) for x in grid]
+            best = max(point.loglik for point in at) - problem.n * np.log(problem.y_scale)
+            assert best <= batch.loglik[r] + 1e-9
+            assert best > batch.loglik[r] - 0.05
