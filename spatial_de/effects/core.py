@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -149,8 +150,13 @@ def compute_effects(
         )
 
     found = infer(coefficients, parts, bounds=admissible(coefficients, w, logdet), how=how)
-    index = pd.MultiIndex.from_product([coefficients.terms, KINDS], names=["term", "effect"])
-    return wrap(found, index, how=how, covariance=covariance)
+    return wrap(found, _labels(coefficients.terms), how=how, covariance=covariance)
+
+
+@lru_cache(maxsize=256)
+def _labels(terms: tuple[str, ...]) -> pd.MultiIndex:
+    """The index (term, effect), which costs more than the effects themselves."""
+    return pd.MultiIndex.from_product([terms, KINDS], names=["term", "effect"])
 
 
 def admissible(
@@ -165,7 +171,9 @@ def admissible(
 def wrap(found: Inferred, index: pd.MultiIndex, *, how: Sampling, covariance: str) -> Effects:
     """Numbers of shape (m, q) under their labels, one row per regressor and effect."""
     return Effects(
-        table=pd.DataFrame({name: getattr(found, name).reshape(-1) for name in COLUMNS}, index=index),
+        table=pd.DataFrame(
+            np.column_stack([getattr(found, name).reshape(-1) for name in COLUMNS]), index=index, columns=list(COLUMNS)
+        ),
         inference=how.inference,
         level=how.level,
         draws=found.draws,

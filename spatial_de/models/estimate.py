@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from spatial_de.errors import ConvergenceError, EstimationWarning, IdentificationError
 from spatial_de.logdet import LogDeterminant, Method, log_determinant
 from spatial_de.models.bias import correct
+from spatial_de.models.heights import heights
 from spatial_de.models.information import expected_information
 from spatial_de.models.likelihood import Compressed, Likelihood, LogJacobian, Point, partition
 from spatial_de.models.optimise import CLOSED_FORM, Objective, Optimization, maximise
@@ -175,8 +177,10 @@ def _objective(likelihood: Likelihood, *, lag: bool) -> Objective:
     def at(x: float) -> Point:
         return _check_fit(likelihood.at(x, 0.0) if lag else likelihood.at(0.0, x), linear=False)
 
+    zero = np.zeros(1)
     return Objective(
         name="rho" if lag else "lambda",
+        heights=lambda x: (heights(likelihood, x, zero) if lag else heights(likelihood, zero, x)).ravel(),
         at=at,
         gradient=lambda p: float(likelihood.gradient(p)[0]),
         curvature=lambda p: float(likelihood.curvature(p)[0, 0]),
@@ -202,6 +206,7 @@ def _maximum_of_two(likelihood: Likelihood) -> tuple[Point, Optimization]:
 
 def _surface(likelihood: Likelihood) -> Surface:
     return Surface(
+        heights=partial(heights, likelihood),
         at=lambda rho, lam: _check_fit(likelihood.at(rho, lam), linear=False),
         gradient=likelihood.gradient,
         hessian=likelihood.curvature,

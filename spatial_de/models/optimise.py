@@ -76,9 +76,13 @@ CLOSED_FORM = Optimization("none", None, (), 1, "closed form", 0.0, None)
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """A function of one parameter with its first two derivatives, all from one evaluation."""
+    """A function of one parameter with its first two derivatives, all from one evaluation.
+
+    `heights` gives its values alone at many points.
+    """
 
     name: str
+    heights: Callable[[NDArray[np.float64]], NDArray[np.float64]]
     at: Callable[[float], Point]
     gradient: Callable[[Point], float]
     curvature: Callable[[Point], float]
@@ -149,8 +153,7 @@ def _basins(objective: Objective, bounds: tuple[float, float]) -> tuple[list[_En
     """Every maximum that a grid brackets, best first, and the best point of the grid."""
     low, high = bounds
     grid = starting_grid(bounds)
-    points = [objective.at(float(x)) for x in grid]
-    values = np.array([p.loglik for p in points])
+    values = objective.heights(grid)
     peaks = [
         i
         for i in range(_GRID)
@@ -159,7 +162,8 @@ def _basins(objective: Objective, bounds: tuple[float, float]) -> tuple[list[_En
     ends = []
     for i in peaks:
         bracket = (float(grid[i - 1]) if i else low, float(grid[i + 1]) if i < _GRID - 1 else high)
-        ends.append(_climb(objective, points[i], float(grid[i]), bracket=bracket, bounds=bounds))
+        x = float(grid[i])
+        ends.append(_climb(objective, objective.at(x), x, bracket=bracket, bounds=bounds))
     return sorted(ends, key=lambda end: -end[0].loglik), float(grid[int(values.argmax())])
 
 

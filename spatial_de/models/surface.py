@@ -26,8 +26,12 @@ Pair = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Surface:
-    """A function of (rho, lambda) with gradient and Hessian, all from one evaluation."""
+    """A function of (rho, lambda) with gradient and Hessian, all from one evaluation.
 
+    `heights` gives its values alone at every pair of some rho and some lambda.
+    """
+
+    heights: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
     at: Callable[[float, float], Point]
     gradient: Callable[[Point], NDArray[np.float64]]
     hessian: Callable[[Point], NDArray[np.float64]]
@@ -101,14 +105,14 @@ def _grid(surface: Surface, bounds: tuple[Pair, Pair]) -> tuple[list[Point], Pai
     """Points of a grid that none of their eight neighbours tops, and the best of them."""
     angles = (np.arange(_GRID) + 0.5) * np.pi / _GRID
     axes = [0.5 * (low + high) - 0.5 * (high - low) * np.cos(angles) for low, high in bounds]
-    points = [[surface.at(float(rho), float(lam)) for lam in axes[1]] for rho in axes[0]]
     values = np.full((_GRID + 2, _GRID + 2), -np.inf)
-    values[1:-1, 1:-1] = [[p.loglik for p in row] for row in points]
+    values[1:-1, 1:-1] = surface.heights(axes[0], axes[1])
     neighbours = [
         values[1 + i : _GRID + 1 + i, 1 + j : _GRID + 1 + j] for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j
     ]
     peaks = np.argwhere(values[1:-1, 1:-1] >= np.max(neighbours, axis=0))
-    found = sorted((points[i][j] for i, j in peaks), key=lambda p: -p.loglik)
+    points = [surface.at(float(axes[0][i]), float(axes[1][j])) for i, j in peaks]
+    found = sorted(points, key=lambda p: -p.loglik)
     return found, (found[0].rho, found[0].lam)
 
 
