@@ -215,7 +215,8 @@ def _variables(parsed: Any, frame: pd.DataFrame) -> pd.DataFrame:
         holes = frame.index[frame[name].isna()]
         if len(holes):
             raise DataError(f"Variable {name!r} is missing at {name_some(holes)}.")
-    return pd.DataFrame(values, index=frame.index, columns=numbers.columns).join(frame[wrapped])
+    checked = pd.DataFrame(values, index=frame.index, columns=numbers.columns)
+    return checked.join(frame[wrapped]) if wrapped else checked
 
 
 def _axis_meant(name: str, frame: pd.DataFrame) -> str:
