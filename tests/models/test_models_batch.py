@@ -10,6 +10,7 @@ from spatial_de.models import MODELS, SpatialLinks, build_problem, estimate_ml, 
 from spatial_de.models.batch import Factors, factors_of_gram, maximise_batch
 from spatial_de.models.estimate import make_jacobian
 from spatial_de.models.replications import estimate_replications
+from spatial_de.models.simulation import simulate
 from spatial_de.panel.design import build_design
 
 
@@ -93,3 +94,13 @@ def test_resampled_gram_matrices_are_resampled_data(case, model):
         np.testing.assert_allclose(found.delta[r], one.delta, rtol=1e-6)
         np.testing.assert_allclose(found.sigma2[r], one.sigma2_scaled, rtol=1e-6)
         np.testing.assert_allclose(found.bread[r], one.scaled_bread, rtol=1e-5, atol=1e-9)
+
+
+@pytest.mark.parametrize(("rho", "lam"), [(0.4, 0.0), (0.0, -0.3), (0.4, 0.3), (0.0, 0.0)])
+def test_simulated_responses_follow_the_model(instance, rho, lam):
+    _, w, (_, X, W) = instance("asymmetric", n=12, t=5, seed=3)
+    rho, lam = (value / np.abs(np.linalg.eigvals(W)).max() for value in (rho, lam))
+    mean, errors = X[:, :, 0], np.random.default_rng(1).normal(size=(7, 5, 12))
+    y = simulate(mean, errors, w=w, rho=rho, error_weights=w, lam=lam)
+    u = y - rho * y @ W.T - mean
+    np.testing.assert_allclose(u - lam * u @ W.T, errors, atol=1e-12)
