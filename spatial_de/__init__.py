@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from spatial_de import autocorrelation, boundaries, datasets, errors, index, maps, study, tables, weights
     from spatial_de.autocorrelation import local_moran, moran
     from spatial_de.diagnostics import specification_tests
-    from spatial_de.fitting import fit, fit_many
+    from spatial_de.fitting import fit, fit_many, fit_replications
     from spatial_de.index import composite_index
     from spatial_de.panel import Panel
     from spatial_de.results import Results
@@ -34,6 +34,7 @@ _NAMES = {
     "composite_index": "spatial_de.index",
     "fit": "spatial_de.fitting",
     "fit_many": "spatial_de.fitting",
+    "fit_replications": "spatial_de.fitting",
     "local_moran": "spatial_de.autocorrelation",
     "moran": "spatial_de.autocorrelation",
     "specification_tests": "spatial_de.diagnostics",
@@ -49,6 +50,7 @@ __all__ = [
     "errors",
     "fit",
     "fit_many",
+    "fit_replications",
     "index",
     "local_moran",
     "maps",
