@@ -43,10 +43,10 @@ def assert_same_as_single_fits(batch, singles):
         np.testing.assert_allclose((batch.bread[r] - one.bread) / np.outer(se, se), 0.0, atol=1e-9)
 
 
-@random_checks(30)
+@pytest.mark.parametrize("model", ONE_PARAMETER)
+@random_checks(8)
 @given(
     case=instances(biases=("lee-yu", "none")),
-    model=st.sampled_from(ONE_PARAMETER),
     own=st.booleans(),
     offset=st.sampled_from([0.0, 1e6]),
     noise=st.sampled_from([0.5, 10.0]),
@@ -73,10 +73,10 @@ def test_a_batch_is_its_single_fits(case, model, own, offset, noise, logdet):
     assert_same_as_single_fits(batch, singles)
 
 
-@random_checks(16)
+@pytest.mark.parametrize("model", ONE_PARAMETER)
+@random_checks(4)
 @given(
     case=instances(biases=("none",)),
-    model=st.sampled_from(ONE_PARAMETER),
     noise=st.sampled_from([0.5, 10.0]),
     durbin=st.sampled_from([None, ("x2",)]),
 )
@@ -107,6 +107,23 @@ def test_effects_of_a_batch_are_those_of_its_single_fits(case, model, noise, dur
         np.testing.assert_allclose(found.estimate[r].ravel(), table["estimate"], rtol=1e-9, atol=1e-9 * scale)
         scale = table["std_error"].to_numpy().max()
         np.testing.assert_allclose(found.std_error[r].ravel(), table["std_error"], rtol=1e-8, atol=1e-9 * scale)
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_replications_at_a_bound_are_marked_and_have_no_standard_errors(own):
+    case = make(1, n=9, t=3, kind="one-way", fixed="individual", bias="none")
+    design = build_design(FORMULA, case.panel())
+    rng = np.random.default_rng(0)
+    y = design.y + 20.0 * rng.normal(size=(40, *design.y.shape))
+    X = design.X + rng.normal(size=(40, *design.X.shape))
+    X = X if own else np.broadcast_to(design.X, X.shape)
+    batch = estimate_replications(problem_of(case, design, "sdem"), y, X=X if own else None)
+    stuck = np.flatnonzero(batch.status == "at bound")
+    assert 0 < len(stuck) < 40
+    singles = [estimate_ml(problem_of(case, replace(design, y=y[r], X=X[r]), "sdem")) for r in range(40)]
+    assert_same_as_single_fits(batch, singles)
+    assert np.isnan(batch.std_errors[stuck]).all()
+    assert np.isnan(effects_of_replications(batch).estimate[stuck]).all()
 
 
 def test_the_highest_of_several_maxima_is_taken():
