@@ -136,6 +136,12 @@ def interpolate(
     return Window(chart, low, high, coefficients, float(bounds[chosen]))
 
 
+def least_error(chart: Chart, part: tuple[float, float], *, n: int) -> float:
+    """Error bound of `interpolate` with as many nodes as it takes at most."""
+    low, high = part
+    return float(n * errors_per_unit(chart, 0.5 * (low + high), 0.5 * (high - low), nodes=np.array(_NODES[-1:]))[0])
+
+
 def errors_per_unit(chart: Chart, middle: float, half: float, *, nodes: NDArray[np.int_]) -> NDArray[np.float64]:
     """Bounds of the error of one eigenvalue's ``ln(1 - rho omega)``, whatever the eigenvalue, shape of `nodes`.
 

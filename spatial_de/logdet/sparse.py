@@ -9,7 +9,7 @@ import numpy as np
 
 from spatial_de.errors import CapacityError
 from spatial_de.logdet.factors import Backend, backend
-from spatial_de.logdet.interpolation import Chart, Window, interpolate
+from spatial_de.logdet.interpolation import Chart, Window, interpolate, least_error
 from spatial_de.logdet.interval import admissible_interval
 from spatial_de.logdet.stochastic import StochasticLogDeterminant, stochastic, unit_root
 
@@ -23,7 +23,7 @@ _TOLERANCE = 1e-9  # wanted error bound of the log-determinant
 _REACH = 0.1  # a window asked for by single points reaches this far beyond them, in s
 _END = 1.0 - 1e-12  # of the interval: s is infinite at its ends
 _SKETCH_PROBES = 4
-_WINDOWS = 4
+_WINDOWS = 12
 
 
 @dataclass(frozen=True)
@@ -89,12 +89,13 @@ class SparseLogDeterminant:
         if any(window.holds(ends) for window in self._windows):
             return
         s = chart.to_s(ends)
-        window = interpolate(self._without_root, chart, (float(s[0]), float(s[1])), n=self.n, tolerance=_TOLERANCE)
-        if window.error_bound > 1e3 * _TOLERANCE and s[1] - s[0] > 2.0 * _REACH:
+        part = (float(s[0]), float(s[1]))
+        if s[1] - s[0] > 2.0 * _REACH and least_error(chart, part, n=self.n) > 1e3 * _TOLERANCE:
             raise CapacityError(
                 f"The log-determinant of {self.n:,} units was asked for between {low:.6g} and {high:.6g}, too wide for "
                 "one interpolation: ask for a smaller part."
             )
+        window = interpolate(self._without_root, chart, part, n=self.n, tolerance=_TOLERANCE)
         self._windows[:] = [*self._windows[1 - _WINDOWS :], window]
 
     def value(self, rho: ArrayLike) -> NDArray[np.float64]:
@@ -115,10 +116,20 @@ class SparseLogDeterminant:
         if window is None:
             chart = self._chart
             ends = chart.to_rho(chart.to_s(np.array([at.min(), at.max()])) + np.array([-_REACH, _REACH]))
-            self.prepare(float(ends[0]), float(ends[1]))
+            try:
+                self.prepare(float(ends[0]), float(ends[1]))
+            except CapacityError:
+                return self._in_parts(at, order)
             window = self._windows[-1]
         found = np.asarray(window.derivatives(at)[order], dtype=np.float64)
         return found + unit_root(at, order) if self.has_unit_root and not self.drop_unit_root else found
+
+    def _in_parts(self, rho: NDArray[np.float64], order: int) -> NDArray[np.float64]:
+        """A derivative at values too far apart for one interpolation."""
+        out = np.empty(rho.size)
+        for part in np.array_split(np.argsort(rho, axis=None), 2):
+            out[part] = self._derivative(rho.ravel()[part], order)
+        return out.reshape(rho.shape)
 
     def _without_root(self, rho: NDArray[np.float64]) -> NDArray[np.float64]:
         """What is interpolated."""

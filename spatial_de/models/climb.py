@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spatial_de.errors import CapacityError
-from spatial_de.models.optimise import LAST_STEP, MARGIN, MAX_STEPS, SKETCH_ERROR, WINDOW, starting_grid
+from spatial_de.models.optimise import LAST_STEP, MARGIN, MAX_STEPS, SKETCH_ERROR, WINDOW, starting_grid, window
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -120,7 +121,7 @@ def highest(curve: Curve, count: int) -> Found:
         best = np.full(count, -np.inf)
         np.maximum.at(best, ends.rows, ends.height)
         rivals = ends.pick(ends.height > best[ends.rows] - SKETCH_ERROR)
-        ends = _polish(curve, rough, rivals.pick(np.argsort(rivals.x)), bounds=bounds)
+        ends = _polish(curve, rough, rivals, bounds=bounds)
     order = np.lexsort((-ends.height, ends.rows))
     first = order[np.searchsorted(ends.rows[order], np.arange(count))]
     best_ends = ends.pick(first)
@@ -142,17 +143,12 @@ def _basins(curve: Curve, count: int, bounds: tuple[float, float]) -> _Ends:
 
 
 def _polish(curve: Curve, rough: Curve, ends: _Ends, *, bounds: tuple[float, float]) -> _Ends:
-    """From maxima of the sketch, sorted by x, to those of the curve, in as few windows as its interpolation allows."""
+    """From maxima of the sketch to those of the curve, prepared some standard errors around them."""
     bend = rough.derivatives(ends.rows, ends.x)[1]
     reach = np.where(bend < 0.0, WINDOW / np.sqrt(np.abs(bend)), 0.05 * (bounds[1] - bounds[0]))
-    try:
-        curve.jacobian.logdet.prepare(float((ends.x - reach).min()), float((ends.x + reach).max()))
-    except CapacityError:
-        if len(ends.x) == 1:
-            raise
-        halves = [ends.pick(part) for part in np.array_split(np.arange(len(ends.x)), 2)]
-        done = [_polish(curve, rough, half, bounds=bounds) for half in halves]
-        return _Ends(*(np.concatenate([getattr(part, f.name) for part in done]) for f in fields(_Ends)))
+    low, high = window(ends.x, reach, bounds)
+    with suppress(CapacityError):  # too wide for one interpolation: made in parts instead
+        curve.jacobian.logdet.prepare(float(low.min()), float(high.max()))
     brackets = (np.full_like(ends.x, bounds[0]), np.full_like(ends.x, bounds[1]))
     return _climb(curve, ends.rows, ends.x, bracket=brackets, bounds=bounds)
 

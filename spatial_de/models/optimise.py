@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spatial_de.errors import ConvergenceError
+from spatial_de.errors import CapacityError, ConvergenceError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +22,7 @@ MAX_STEPS = 100
 LAST_STEP = 1e-7  # standard errors
 SKETCH_ERROR = 10.0  # log-likelihood that a sketch may be wrong by, between two maxima
 WINDOW = 10.0  # standard errors around a sketch's maximum in which the objective is prepared
+_SHORT_OF_BOUND = 1e-3  # of the way to a bound, where the log-determinant is infinite
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,18 @@ def starting_grid(bounds: tuple[float, float]) -> NDArray[np.float64]:
     return np.asarray(0.5 * (low + high) - 0.5 * (high - low) * np.cos(angles))
 
 
+def window(
+    x: NDArray[np.float64] | float, reach: NDArray[np.float64] | float, bounds: tuple[float, float]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Where an objective is prepared: so far around x, but short of the bounds."""
+    low, high = bounds
+    at = np.asarray(x, dtype=np.float64)
+    return (
+        np.maximum(at - reach, low + _SHORT_OF_BOUND * (at - low)),
+        np.minimum(at + reach, high - _SHORT_OF_BOUND * (high - at)),
+    )
+
+
 def _basins(objective: Objective, bounds: tuple[float, float]) -> tuple[list[_End], float]:
     """Every maximum that a grid brackets, best first, and the best point of the grid."""
     low, high = bounds
@@ -184,7 +198,8 @@ def _polish(
     rough, _, _, x = end
     bend = sketch.curvature(rough)
     reach = WINDOW / np.sqrt(-bend) if bend < 0 else 0.05 * (bounds[1] - bounds[0])
-    prepare(x - reach, x + reach)
+    with suppress(CapacityError):  # too wide for one interpolation: made around each point instead
+        prepare(*(float(end) for end in window(x, reach, bounds)))
     return _climb(objective, objective.at(x), x, bracket=bounds, bounds=bounds)
 
 

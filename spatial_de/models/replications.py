@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from spatial_de.weights import SpatialWeights
 
 _CHUNK = 100_000  # numbers worked on together: what a processor's cache holds
+_EIGENVALUES = 1500  # units up to which all eigenvalues are computed: a second or two
 _FEW = 64  # units up to which a dense product is faster than a sparse one
 
 
@@ -100,7 +101,11 @@ def estimate_replications(
         Regressors where these differ, shape (R, T, N, k), columns as in ``problem.design.X``; by default those of the
         problem.
     logdet
-        As in `estimate_ml`.
+        As in `estimate_ml`; ``"auto"`` takes eigenvalues up to 1,500 units, whose cost many replications share.
+
+    Notes
+    -----
+    Give thousands of replications at a time, not millions: work arrays hold R times N numbers.
 
     Raises
     ------
@@ -112,7 +117,8 @@ def estimate_replications(
     _check(problem, y, X)
     spec = problem.spec
     w = problem.weights if spec.lag_y else problem.error_weights
-    jacobian = make_jacobian(problem, w, logdet=logdet) if spec.lag_y or spec.lag_error else None
+    method: Method = "eigenvalues" if logdet == "auto" and w is not None and w.n <= _EIGENVALUES else logdet
+    jacobian = make_jacobian(problem, w, logdet=method) if spec.lag_y or spec.lag_error else None
     compress = _Shared(problem) if X is None else _Own(problem, X)
     step = max(1, _CHUNK // (y[0].size * compress.columns))
     data = _join([compress(y, slice(start, start + step)) for start in range(0, len(y), step)])
@@ -127,7 +133,7 @@ def estimate_replications(
         loglik=found.loglik - problem.n * np.log(data.y_scale),
         status=found.status,
         n_maxima=found.n_maxima,
-        logdet=None if jacobian is None or w is None else log_determinant(w, logdet),
+        logdet=None if jacobian is None or w is None else log_determinant(w, method),
     )
 
 

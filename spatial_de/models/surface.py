@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spatial_de.errors import ConvergenceError
-from spatial_de.models.optimise import LAST_STEP, MARGIN, SKETCH_ERROR, WINDOW, Optimization
+from spatial_de.errors import CapacityError, ConvergenceError
+from spatial_de.models.optimise import LAST_STEP, MARGIN, SKETCH_ERROR, WINDOW, Optimization, window
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -209,4 +210,5 @@ def _announce(
         errors = np.zeros(2)
     for x, error, (low, high), tell in zip((p.rho, p.lam), errors, bounds, prepare, strict=True):
         reach = WINDOW * float(error) or 0.05 * (high - low)
-        tell(x - reach, x + reach)
+        with suppress(CapacityError):  # too wide for one interpolation: made around each point instead
+            tell(*(float(end) for end in window(x, reach, (low, high))))

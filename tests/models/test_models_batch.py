@@ -104,3 +104,39 @@ def test_simulated_responses_follow_the_model(instance, rho, lam):
     y = simulate(mean, errors, w=w, rho=rho, error_weights=w, lam=lam)
     u = y - rho * y @ W.T - mean
     np.testing.assert_allclose(u - lam * u @ W.T, errors, atol=1e-12)
+
+
+@pytest.fixture
+def near_one(instance):
+    """Responses of a process with rho = 0.97: estimates are close to the pole of the log-determinant."""
+    panel, w, (_, X, _) = instance("asymmetric", n=20, t=5, seed=4)
+    design, w = build_design("y ~ x0 + x1", panel), w.normalized("row")
+    y = simulate(X[:, :, 0], np.random.default_rng(3).normal(size=(40, 5, 20)), w=w, rho=0.97)
+
+    def problem(r=0):
+        links = SpatialLinks.same(w)
+        return build_problem(replace(design, y=y[r]), links, spec=MODELS["sar"], effects="individual", bias="lee-yu")
+
+    return problem, y
+
+
+def test_sparse_log_determinants_serve_estimates_near_the_bound(near_one):
+    """A window of several standard errors around such an estimate would reach beyond the bound."""
+    problem, _ = near_one
+    for r in range(12):
+        one, other = estimate_ml(problem(r), logdet="sparse"), estimate_ml(problem(r), logdet="eigenvalues")
+        assert one.rho > 0.8
+        se = np.sqrt(np.diag(other.bread))
+        np.testing.assert_allclose((one.params - other.params) / se, 0.0, atol=1e-7)
+
+
+def test_a_batch_whose_estimates_are_too_far_apart_for_one_interpolation(near_one):
+    problem, y = near_one
+    y = np.concatenate(
+        [y, -0.5 * y[:20] @ np.diag((-1.0) ** np.arange(20)), np.random.default_rng(0).normal(size=(20, 5, 20))]
+    )
+    sparse, dense = (estimate_replications(problem(), y, logdet=method) for method in ("sparse", "eigenvalues"))
+    assert np.ptp(dense.params[:, -2]) > 1.2
+    assert (sparse.status == dense.status).all()
+    ok = dense.converged
+    np.testing.assert_allclose((sparse.params - dense.params)[ok] / dense.std_errors[ok], 0.0, atol=1e-7)
