@@ -51,23 +51,37 @@ def backend(*, symmetric: bool) -> Backend:
 def _cholmod(matrix: csr_array, rho: NDArray[np.float64]) -> NDArray[np.float64]:
     from cvxopt import cholmod, spmatrix
     from cvxopt import matrix as dense
-    from scipy.sparse import coo_array, tril
 
-    n = matrix.shape[0]
-    lower = coo_array(tril(matrix, -1))
-    row, column = (np.concatenate([axis, np.arange(n)]).astype(np.int64) for axis in lower.coords)
-    ones, order = np.ones(n), np.lexsort((row, column))
-    system = spmatrix(dense(1.0, (len(row), 1)), dense(row), dense(column), (n, n))
+    row, column, weights = _lower_triangle(matrix)
+    own = row == column
+    system = spmatrix(dense(1.0, (len(row), 1)), dense(row), dense(column), matrix.shape)
+    del row, column
     factor = cholmod.symbolic(system)
     out = np.empty(len(rho))
     for i, value in enumerate(rho):
-        system.V = dense(np.concatenate([-value * lower.data, ones])[order])
+        system.V = dense(np.where(own, 1.0, -value * weights))
         try:
             cholmod.numeric(system, factor)
         except ArithmeticError as error:
             raise _outside(value) from error
         out[i] = 2.0 * np.log(np.asarray(cholmod.diag(factor))).sum()
     return out
+
+
+def _lower_triangle(
+    matrix: csr_array,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Row, column and weight of the diagonal and of what is below it, column after column.
+
+    By symmetry column j below the diagonal is row j right of it, which is stored together.
+    """
+    n = matrix.shape[0]
+    owner = np.repeat(np.arange(n, dtype=matrix.indices.dtype), np.diff(matrix.indptr))
+    right = matrix.indices > owner
+    owner = owner[right]
+    start = np.searchsorted(owner, np.arange(n))
+    row, column = (np.insert(axis, start, np.arange(n)).astype(np.int64) for axis in (matrix.indices[right], owner))
+    return row, column, np.insert(matrix.data[right], start, 0.0)
 
 
 def _superlu(

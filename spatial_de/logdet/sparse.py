@@ -10,8 +10,8 @@ import numpy as np
 from spatial_de.errors import CapacityError
 from spatial_de.logdet.factors import Backend, backend
 from spatial_de.logdet.interpolation import Chart, Window, interpolate
-from spatial_de.logdet.interval import admissible_interval
-from spatial_de.logdet.stochastic import StochasticLogDeterminant, stochastic, unit_root
+from spatial_de.logdet.interval import admissible_interval, probe_spectrum
+from spatial_de.logdet.stochastic import StochasticLogDeterminant, from_quadrature, stochastic, unit_root
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from spatial_de.weights import SpatialWeights
 
-_TOLERANCE = 1e-9  # wanted error bound of the log-determinant
+_TOLERANCE, _PER_UNIT = 1e-9, 1e-13  # wanted error bound of the log-determinant: the larger of both
 _REACH = 0.1  # a window asked for by single points reaches this far beyond them, in s
 _END = 1.0 - 1e-12  # of the interval: s is infinite at its ends
-_SKETCH_PROBES = 4
+_SKETCH_PROBES = 2
 _WINDOWS = 4
 
 
@@ -40,6 +40,8 @@ class SparseLogDeterminant:
         Admissible open interval of rho.
     backend
         The factorisation.
+    rough
+        A cheap approximation over the whole interval.
     has_unit_root
         Whether one is known to be an eigenvalue: then ``ln(1 - rho)`` is not interpolated but added.
     drop_unit_root
@@ -50,6 +52,7 @@ class SparseLogDeterminant:
     symmetric: bool
     bounds: tuple[float, float]
     backend: Backend
+    rough: StochasticLogDeterminant
     has_unit_root: bool = False
     drop_unit_root: bool = False
     _windows: list[Window] = field(default_factory=list)
@@ -58,9 +61,15 @@ class SparseLogDeterminant:
     def of(cls, w: SpatialWeights) -> SparseLogDeterminant:
         """Prepare weights: symmetric form, interval, backend."""
         form = w.symmetric_form
-        matrix = w.sparse if form is None else form
-        bounds = admissible_interval(w, form)
-        return cls(matrix, form is not None, bounds, backend(symmetric=form is not None), w.is_row_stochastic)
+        if form is None:
+            bounds = admissible_interval(w, None)
+            rough = stochastic(w.sparse, symmetric=False, bounds=bounds, probes=_SKETCH_PROBES)
+            return cls(w.sparse, False, bounds, backend(symmetric=False), rough, w.is_row_stochastic)
+        quadrature = probe_spectrum(form)
+        bounds = admissible_interval(w, form, quadrature)
+        moments = np.array([0.0, form.data @ form.data])
+        rough = from_quadrature(quadrature, moments, n=w.n, bounds=bounds)
+        return cls(form, True, bounds, backend(symmetric=True), rough, w.is_row_stochastic)
 
     @property
     def n(self) -> int:
@@ -89,8 +98,9 @@ class SparseLogDeterminant:
         if any(window.holds(ends) for window in self._windows):
             return
         s = chart.to_s(ends)
-        window = interpolate(self._without_root, chart, (float(s[0]), float(s[1])), n=self.n, tolerance=_TOLERANCE)
-        if window.error_bound > 1e3 * _TOLERANCE and s[1] - s[0] > 2.0 * _REACH:
+        tolerance = max(_TOLERANCE, _PER_UNIT * self.n)
+        window = interpolate(self._without_root, chart, (float(s[0]), float(s[1])), n=self.n, tolerance=tolerance)
+        if window.error_bound > 1e3 * tolerance and s[1] - s[0] > 2.0 * _REACH:
             raise CapacityError(
                 f"The log-determinant of {self.n:,} units was asked for between {low:.6g} and {high:.6g}, too wide for "
                 "one interpolation: ask for a smaller part."
@@ -131,5 +141,4 @@ class SparseLogDeterminant:
 
     def sketch(self) -> StochasticLogDeterminant:
         """A cheap approximation over the whole interval, to find where to look."""
-        rough = stochastic(self.matrix, symmetric=self.symmetric, bounds=self.bounds, probes=_SKETCH_PROBES)
-        return rough.without_unit_root() if self.drop_unit_root else rough
+        return self.rough.without_unit_root() if self.drop_unit_root else self.rough
