@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy.sparse import csr_array
 
+_PIVOT = 0.1  # share of the largest entry of a column from which its diagonal will do as pivot
+
 
 @dataclass(frozen=True, slots=True)
 class Backend:
@@ -84,20 +86,10 @@ def _lower_triangle(
     return row, column, np.insert(matrix.data[right], start, 0.0)
 
 
-def _superlu(
-    matrix: csr_array, rho: NDArray[np.float64], *, definite: bool = False, **options: Any
-) -> NDArray[np.float64]:
-    from scipy.sparse import eye_array
-    from scipy.sparse.linalg import splu
-
-    identity, system = eye_array(matrix.shape[0], format="csc"), matrix.tocsc()
+def _superlu(matrix: csr_array, rho: NDArray[np.float64], *, definite: bool = False) -> NDArray[np.float64]:
     out = np.empty(len(rho))
     for i, value in enumerate(rho):
-        try:
-            factor = splu(identity - value * system, **options)
-        except RuntimeError as error:  # SuperLU's word for an exactly singular matrix
-            raise _outside(value) from error
-        pivots = factor.U.diagonal()
+        pivots = factorised(matrix, float(value), definite=definite).U.diagonal()
         if definite and (pivots <= 0.0).any():
             raise _outside(value)
         out[i] = np.log(np.abs(pivots)).sum()
@@ -105,10 +97,42 @@ def _superlu(
 
 
 def _superlu_symmetric(matrix: csr_array, rho: NDArray[np.float64]) -> NDArray[np.float64]:
-    # both settings are needed: with either alone the factors of irregular maps fill up
-    return _superlu(
-        matrix, rho, definite=True, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
-    )
+    return _superlu(matrix, rho, definite=True)
+
+
+def factorised(matrix: Any, rho: float, *, definite: bool = False) -> Any:
+    """SuperLU's factors of ``I - rho W``, which solve systems with it.
+
+    The ordering is that of a symmetric pattern, also where W is not symmetric: links mostly go both ways, and the
+    factors stay half as large as with the ordering for any matrix. Both settings are needed: with either alone the
+    factors of irregular maps fill up.
+
+    Parameters
+    ----------
+    matrix
+        W, shape (n, n).
+    rho
+        Spatial parameter.
+    definite
+        Whether ``I - rho W`` is known to be symmetric and positive definite, so that no pivots need to be sought.
+
+    Raises
+    ------
+    IdentificationError
+        ``I - rho W`` is singular.
+    """
+    from scipy.sparse import eye_array
+    from scipy.sparse.linalg import splu
+
+    try:
+        return splu(
+            (eye_array(matrix.shape[0], format="csc") - rho * matrix.tocsc()).tocsc(),
+            permc_spec="MMD_AT_PLUS_A",
+            diag_pivot_thresh=0.0 if definite else _PIVOT,
+            options={"SymmetricMode": True},
+        )
+    except RuntimeError as error:  # SuperLU's word for an exactly singular matrix
+        raise _outside(rho) from error
 
 
 def _outside(rho: float) -> IdentificationError:

@@ -186,7 +186,7 @@ def lanczos(matrix: csr_array, signs: NDArray[np.float64], *, steps: int) -> Qua
         tridiagonal[i, index, index] = diagonal
         tridiagonal[i, index[1:], index[:-1]] = beside[:-1]
     nodes, vectors = np.linalg.eigh(tridiagonal)
-    return nodes, vectors[:, 0, :] ** 2
+    return np.asarray(nodes), np.asarray(vectors[:, 0, :] ** 2)
 
 
 def _recurrence(
