@@ -67,7 +67,7 @@ def links(graph: str, n: int) -> sparse.csr_array:
     return found
 
 
-def write_data(folder: Path, graph: str, n: int) -> None:
+def write_data(folder: Path, graph: str, n: int) -> dict[str, float]:
     """Binary files that Python and R read: compressed rows of the links, y, x1, x2."""
     found = links(graph, n)
     n, counts = found.shape[0], np.diff(found.indptr)
@@ -82,6 +82,7 @@ def write_data(folder: Path, graph: str, n: int) -> None:
         values.astype("<i4").tofile(folder / f"{name}.bin")
     for name, values in {"y": y, "x1": X[:, 0], "x2": X[:, 1]}.items():
         values.astype("<f8").tofile(folder / f"{name}.bin")
+    return {"n": n}
 
 
 def read_data(folder: Path) -> tuple[sparse.csr_array, pd.DataFrame]:
@@ -172,9 +173,11 @@ def by_spatialreg(folder: Path, repeats: int) -> dict[str, float]:
     }
 
 
-def in_fresh_process(program: str, folder: Path, *, repeats: int, threads: int) -> dict[str, float]:
+def in_fresh_process(program: str, folder: Path, *, threads: int, **options: object) -> dict[str, float]:
+    """What `one` returns; the parent stays small, as a process inherits the peak memory of the one it came from."""
     names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-    command = [sys.executable, __file__, "--one", program, "--folder", str(folder), "--repeats", str(repeats)]
+    command = [sys.executable, __file__, "--one", program, "--folder", str(folder)]
+    command += [part for name, value in options.items() for part in (f"--{name}", str(value))]
     done = subprocess.run(
         command, check=False, capture_output=True, text=True, env=os.environ | dict.fromkeys(names, str(threads))
     )
@@ -183,9 +186,12 @@ def in_fresh_process(program: str, folder: Path, *, repeats: int, threads: int) 
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def one(program: str, folder: Path, repeats: int) -> dict[str, float]:
+def one(arguments: argparse.Namespace) -> dict[str, float]:
     """What a fresh process does."""
     warnings.simplefilter("ignore")
+    program, folder, repeats = arguments.one, arguments.folder, arguments.repeats
+    if program == "data":
+        return write_data(folder, arguments.graphs[0], arguments.sizes[0])
     if program == "spreg":
         return by_spreg(folder, repeats)
     return by_spatialreg(folder, repeats) if program == "spatialreg" else ours(folder, program)
@@ -202,7 +208,7 @@ def measure(program: str, folder: Path, *, repeats: int, threads: int) -> dict[s
     """Medians over fresh processes; peers repeat inside one process, which does not count their start."""
     if program not in TO_REACH:
         return in_fresh_process(program, folder, repeats=repeats, threads=threads)
-    runs = [in_fresh_process(program, folder, repeats=1, threads=threads) for _ in range(repeats)]
+    runs = [in_fresh_process(program, folder, threads=threads) for _ in range(repeats)]
     medians = {key: statistics.median(run[key] for run in runs) for key in ("cold", "warm", "build", "peak")}
     return runs[-1] | medians
 
@@ -263,8 +269,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def compare(graph, size, programs, *, limits, folder, arguments) -> None:
-    write_data(folder, graph, size)
-    n, first = (folder / "y.bin").stat().st_size // 8, None
+    n = in_fresh_process("data", folder, threads=arguments.threads, graphs=graph, sizes=size)["n"]
+    first = None
     for program in programs:
         if size > limits[program]:
             continue
@@ -286,11 +292,11 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--slow", action="store_true", help="a million units also with SuperLU and spatialreg")
-    parser.add_argument("--one", choices=tuple(LARGEST), help=argparse.SUPPRESS)
+    parser.add_argument("--one", choices=("data", *LARGEST), help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
-        print(json.dumps(one(arguments.one, arguments.folder, arguments.repeats)))
+        print(json.dumps(one(arguments)))
     else:
         run(arguments)
 

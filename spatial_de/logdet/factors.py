@@ -103,10 +103,6 @@ def _superlu_symmetric(matrix: csr_array, rho: NDArray[np.float64]) -> NDArray[n
 def factorised(matrix: Any, rho: float, *, definite: bool = False) -> Any:
     """SuperLU's factors of ``I - rho W``, which solve systems with it.
 
-    The ordering is that of a symmetric pattern, also where W is not symmetric: links mostly go both ways, and the
-    factors stay half as large as with the ordering for any matrix. Both settings are needed: with either alone the
-    factors of irregular maps fill up.
-
     Parameters
     ----------
     matrix
@@ -122,17 +118,27 @@ def factorised(matrix: Any, rho: float, *, definite: bool = False) -> Any:
         ``I - rho W`` is singular.
     """
     from scipy.sparse import eye_array
-    from scipy.sparse.linalg import splu
 
     try:
-        return splu(
-            (eye_array(matrix.shape[0], format="csc") - rho * matrix.tocsc()).tocsc(),
-            permc_spec="MMD_AT_PLUS_A",
-            diag_pivot_thresh=0.0 if definite else _PIVOT,
-            options={"SymmetricMode": True},
-        )
+        return sparse_lu(eye_array(matrix.shape[0], format="csc") - rho * matrix.tocsc(), definite=definite)
     except RuntimeError as error:  # SuperLU's word for an exactly singular matrix
         raise _outside(rho) from error
+
+
+def sparse_lu(system: Any, *, definite: bool = False) -> Any:
+    """SuperLU's factors of a sparse matrix, real or complex, with the ordering of a symmetric pattern.
+
+    Also where the matrix is not symmetric: links mostly go both ways, and the factors stay half as large as with the
+    ordering for any matrix. Both settings are needed: with either alone the factors of irregular maps fill up.
+    """
+    from scipy.sparse.linalg import splu
+
+    return splu(
+        system.tocsc(),
+        permc_spec="MMD_AT_PLUS_A",
+        diag_pivot_thresh=0.0 if definite else _PIVOT,
+        options={"SymmetricMode": True},
+    )
 
 
 def _outside(rho: float) -> IdentificationError:
