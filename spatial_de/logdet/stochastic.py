@@ -151,7 +151,8 @@ def from_quadrature(
 
 def random_signs(n: int, probes: int, seed: int = 0) -> NDArray[np.float64]:
     """Probes of plus and minus ones, one in each row, shape (p, n)."""
-    return 2.0 * np.random.default_rng(seed).integers(0, 2, size=(probes, n), dtype=np.int8) - 1.0
+    heads = np.random.default_rng(seed).integers(0, 2, size=(probes, n), dtype=np.int8)
+    return np.where(heads == 1, 1.0, -1.0)
 
 
 def _exact_moments(matrix: csr_array, *, symmetric: bool) -> NDArray[np.float64]:

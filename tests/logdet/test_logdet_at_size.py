@@ -116,4 +116,6 @@ def test_row_sums_that_balance_nothing_are_not_believed():
     np.testing.assert_allclose(
         np.sort(np.linalg.eigvalsh(form)), np.sort(np.linalg.eigvals(w.sparse.toarray()).real), atol=1e-12
     )
+    circle = weights(np.array([[0, 2.0, 1.0], [1.0, 0, 2.0], [2.0, 1.0, 0]]))  # both ways, not the same all around
+    assert circle.symmetric_form is None
     assert weights(nearest(60)).symmetric_form is None
