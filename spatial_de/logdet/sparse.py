@@ -24,6 +24,8 @@ _REACH = 0.1  # a window asked for by single points reaches this far beyond them
 _END = 1.0 - 1e-12  # of the interval: s is infinite at its ends
 _SKETCH_PROBES = 2
 _WINDOWS = 4
+_MANY = 20_000  # units from which the order in memory counts
+_NEAR = 0.05  # mean distance between neighbours, as a share of n, that needs no renumbering
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class SparseLogDeterminant:
     Attributes
     ----------
     matrix
-        W, or its symmetric form, shape (n, n).
+        W, or its symmetric form, the latter with units renumbered, shape (n, n).
     symmetric
         Whether it is symmetric.
     bounds
@@ -65,6 +67,7 @@ class SparseLogDeterminant:
             bounds = admissible_interval(w, None)
             rough = stochastic(w.sparse, symmetric=False, bounds=bounds, probes=_SKETCH_PROBES)
             return cls(w.sparse, False, bounds, backend(symmetric=False), rough, w.is_row_stochastic)
+        form = _neighbours_near(form)
         quadrature = probe_spectrum(form)
         bounds = admissible_interval(w, form, quadrature)
         moments = np.array([0.0, form.data @ form.data])
@@ -142,3 +145,19 @@ class SparseLogDeterminant:
     def sketch(self) -> StochasticLogDeterminant:
         """A cheap approximation over the whole interval, to find where to look."""
         return self.rough.without_unit_root() if self.drop_unit_root else self.rough
+
+
+def _neighbours_near(form: csr_array) -> csr_array:
+    """The same matrix with its units renumbered where neighbours are far apart in memory: eigenvalues do not care."""
+    from scipy.sparse.csgraph import reverse_cuthill_mckee
+
+    n = form.shape[0]
+    if n < _MANY:
+        return form
+    distance = np.abs(np.repeat(np.arange(n), np.diff(form.indptr)) - form.indices)
+    if distance.mean() <= _NEAR * n:
+        return form
+    order = reverse_cuthill_mckee(form, symmetric_mode=True)
+    near = form[order][:, order]
+    near.sort_indices()
+    return near

@@ -77,6 +77,18 @@ def test_a_rook_grid_of_any_size_equals_its_closed_form(side):
     np.testing.assert_allclose(logdet.bounds, (-0.25, 0.25), rtol=3e-3)
 
 
+def test_units_in_any_order_are_renumbered_without_changing_the_determinant():
+    side = 150
+    order = np.random.default_rng(0).permutation(side**2)
+    w, spectrum, rho = weights(sparse.csr_array(grid(side))[order][:, order], "none"), rook_spectrum(side), 0.2
+    logdet = log_determinant(w, "sparse")
+    row, column = logdet.matrix.tocoo().coords
+    assert np.abs(row - column).mean() < 2 * side  # not thousands, as in the order given
+    ratio = spectrum / (1.0 - rho * spectrum)
+    np.testing.assert_allclose(logdet.value(rho), np.log1p(-rho * spectrum).sum(), rtol=1e-11)
+    np.testing.assert_allclose(logdet.first(rho), -ratio.sum(), rtol=1e-9)
+
+
 @pytest.mark.parametrize(
     "links", [grid(100), grid(100, queen=True), irregular(10_000)], ids=["rook", "queen", "irregular"]
 )
