@@ -7,7 +7,8 @@
 Prints a Markdown table. Every measurement of ours is a fresh process (peak memory from `getrusage`); a small fit
 beforehand has loaded all modules. "Cold" is the first fit with the weights: symmetric form, interval of rho,
 factorisations, log-determinant and effects; "warm" is a second fit with the same weights object, which keeps all of
-these. Building the weights object has a column of its own; peers get theirs ready as well.
+these. Building the weights object has a column of its own; peers get theirs ready as well. "Processor" is the part of
+the cold seconds in which the process ran: the rest it waited for other programs on the machine.
 
 Peers: spreg.ML_Lag with `slx_lags=1` (no inference for effects), spatialreg::lagsarlm with `Durbin = TRUE`,
 `method = "Matrix"`, `trW(type = "MC")` and `impacts(R = 1000)` where Rscript has it; only at sizes that they manage in
@@ -101,10 +102,10 @@ def ours(folder: Path, program: str) -> dict[str, float]:
         factors.BACKENDS = tuple(one for one in factors.BACKENDS if one.needs != "cvxopt")
 
     def fit(frame, w):
-        start = time.perf_counter()
+        start, busy = time.perf_counter(), time.process_time()
         found = sde.fit("y ~ x1 + x2", frame, w, model="sdm")
         effects = found.effects(draws=1000).table
-        return time.perf_counter() - start, found, effects
+        return time.perf_counter() - start, time.process_time() - busy, found, effects
 
     small = links("rook", 900)
     noise = pd.DataFrame(np.random.default_rng(0).standard_normal((900, 3)), columns=["y", "x1", "x2"])
@@ -116,11 +117,12 @@ def ours(folder: Path, program: str) -> dict[str, float]:
     w = sde.weights.SpatialWeights(matrix, frame.index, normalization="row")
     built = time.perf_counter() - start
     del matrix
-    cold, found, effects = fit(frame, w)
+    cold, busy, found, effects = fit(frame, w)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     warm = fit(frame, w)[0]
     return {
         "cold": cold,
+        "busy": busy,
         "warm": warm,
         "build": built,
         "peak": peak / 1e3,
@@ -209,7 +211,7 @@ def measure(program: str, folder: Path, *, repeats: int, threads: int) -> dict[s
     if program not in TO_REACH:
         return in_fresh_process(program, folder, repeats=repeats, threads=threads)
     runs = [in_fresh_process(program, folder, threads=threads) for _ in range(repeats)]
-    medians = {key: statistics.median(run[key] for run in runs) for key in ("cold", "warm", "build", "peak")}
+    medians = {key: statistics.median(run[key] for run in runs) for key in ("cold", "busy", "warm", "build", "peak")}
     return runs[-1] | medians
 
 
@@ -232,6 +234,7 @@ def row(graph: str, n: int, program: str, *, found: dict[str, float], first: dic
         program,
         str(runs),
         f"{found['cold']:.3f}",
+        f"{found['busy']:.3f}" if "busy" in found else "",
         f"{found['warm']:.3f}" if "warm" in found else "",
         "" if aim is None else f"{aim:g}",
         f"{found['build']:.3f}" if "build" in found else "",
@@ -258,8 +261,8 @@ def run(arguments: argparse.Namespace) -> None:
         "program, its standard error and the total effect of x1 as ratio minus one.\n"
     )
     print(
-        "| neighbours | n | program | runs | cold, s | warm, s | to reach | building W, s | peak, MB | rho | se(rho) | "
-        "rho apart | se apart | effect apart | how |\n" + "|---" * 15 + "|"
+        "| neighbours | n | program | runs | cold, s | processor, s | warm, s | to reach | building W, s | peak, MB | rho | "
+        "se(rho) | rho apart | se apart | effect apart | how |\n" + "|---" * 16 + "|"
     )
     for graph in arguments.graphs:
         for size in arguments.sizes:
@@ -278,7 +281,7 @@ def compare(graph, size, programs, *, limits, folder, arguments) -> None:
         try:
             found = measure(program, folder, repeats=repeats, threads=arguments.threads)
         except RuntimeError as error:
-            print(f"| {graph} | {n:,} | {program} | failed: {error} |" + " |" * 11, flush=True)
+            print(f"| {graph} | {n:,} | {program} | failed: {error} |" + " |" * 12, flush=True)
             continue
         first = first or found
         print(row(graph, n, program, found=found, first=first, runs=repeats), flush=True)
