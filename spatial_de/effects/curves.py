@@ -12,7 +12,7 @@ from spatial_de.errors import ConvergenceError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_ROOM = 0.2  # of the way to the nearest bound
+_ROOM = 0.05  # of the way to the nearest bound
 _NODES = (8, 16, 32, 64, 128)
 _AGREEMENT = 1e-10
 

@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spatial_de.effects.other_weights import of_other_weights
+from spatial_de.effects.totals import totals
 from spatial_de.logdet import LogDeterminant, log_determinant
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spatial_de.weights import SpatialWeights
-
-_FEW = 4  # values of rho solved one by one
-_NODES = (24, 48, 96, 192)
-_AGREEMENT = 1e-11
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +51,8 @@ def multipliers(
     """Multipliers of direct and total effects for any W, islands included.
 
     From ``S = I + rho S W``: the multipliers of beta are one plus rho times those of theta. The traces come from
-    the derivatives of the log-determinant, the totals from ``1/(1 - rho)`` where rows add up to one and from
-    solutions of ``(I - rho W) x = W 1`` elsewhere.
+    the derivatives of the log-determinant, the totals from ``1/(1 - rho)`` where rows add up to one and from `totals`
+    elsewhere.
 
     Parameters
     ----------
@@ -76,7 +73,8 @@ def multipliers(
     trace = d_trace = total = d_total = nothing
     if w is not None:
         trace, d_trace = _trace(w, rho, logdet)
-        total, d_total = _total(w, rho)
+        bounds = (logdet or log_determinant(w)).bounds if rho.any() else (-np.inf, np.inf)
+        total, d_total = totals(w, rho, bounds=bounds)
     theta = (trace, d_trace, total, d_total)
     if durbin is not None and durbin is not w:
         theta = of_other_weights(w, durbin, rho)
@@ -101,46 +99,3 @@ def _trace(
         return np.zeros_like(rho), np.full_like(rho, square)
     logdet = logdet or log_determinant(w)
     return -logdet.first(rho) / w.n, -logdet.second(rho) / w.n
-
-
-def _total(w: SpatialWeights, rho: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """``1'S W 1 / n`` and its derivative."""
-    if w.is_row_stochastic:
-        return 1.0 / (1.0 - rho), 1.0 / (1.0 - rho) ** 2
-    if len(rho) <= _FEW or np.ptp(rho) == 0.0:
-        return _solve_totals(w, rho)
-    return _interpolate_totals(w, rho)
-
-
-def _solve_totals(w: SpatialWeights, rho: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    from scipy.sparse import eye_array
-    from scipy.sparse.linalg import splu
-
-    identity = eye_array(w.n, format="csc")
-    matrix = w.sparse.tocsc()
-    totals, slopes = np.empty(len(rho)), np.empty(len(rho))
-    for i, value in enumerate(rho):
-        factor = splu(identity - value * matrix)
-        lagged = factor.solve(w.sparse @ np.ones(w.n))
-        totals[i] = lagged.mean()
-        slopes[i] = factor.solve(w.sparse @ lagged).mean()
-    return totals, slopes
-
-
-def _interpolate_totals(w: SpatialWeights, rho: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Chebyshev interpolation over the range of many draws, checked at three of them."""
-    low, high = float(rho.min()), float(rho.max())
-    probes = np.array([rho[0], low, high])
-    exact = _solve_totals(w, probes)
-    for count in _NODES:
-        nodes = 0.5 * (low + high) + 0.5 * (high - low) * np.cos((np.arange(count) + 0.5) * np.pi / count)
-        curves = [
-            np.polynomial.Chebyshev.fit(nodes, values, count - 1, domain=[low, high])
-            for values in _solve_totals(w, nodes)
-        ]
-        if all(
-            np.allclose(curve(probes), values, rtol=_AGREEMENT, atol=0.0)
-            for curve, values in zip(curves, exact, strict=True)
-        ):
-            return curves[0](rho), curves[1](rho)
-    return _solve_totals(w, rho)

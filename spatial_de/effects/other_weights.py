@@ -9,6 +9,7 @@ import numpy as np
 
 from spatial_de.effects.curves import curves
 from spatial_de.logdet import log_determinant
+from spatial_de.logdet.factors import sparse_lu
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,17 +72,16 @@ def _sparse(w: SpatialWeights, v: SpatialWeights) -> Callable[[float], NDArray[n
     The derivative of the trace with respect to rho stays undefined: the interpolation gives it.
     """
     from scipy.sparse import eye_array
-    from scipy.sparse.linalg import splu
 
     identity, W, V, n = eye_array(w.n, format="csc"), w.sparse.tocsc(), v.sparse.tocsc(), w.n
     ones = np.ones(n)
 
     def trace(rho: float) -> float:
-        pivots = splu((identity - rho * W - 1j * _STEP * V).tocsc()).U.diagonal()
+        pivots = sparse_lu(identity - rho * W - 1j * _STEP * V).U.diagonal()
         return -float((pivots.imag / pivots.real).sum()) / _STEP / n
 
     def at(rho: float) -> NDArray[np.float64]:
-        factor = splu(identity - rho * W)
+        factor = sparse_lu(identity - rho * W)
         lagged = factor.solve(V @ ones)
         return np.array([trace(rho), np.nan, lagged.mean(), factor.solve(W @ lagged).mean()])
 

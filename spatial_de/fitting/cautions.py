@@ -37,9 +37,9 @@ def refuse_uniform(links: SpatialLinks, effects: Effects, spec: ModelSpec) -> No
 
 def refuse_exchangeable(design: Design, links: SpatialLinks, spec: ModelSpec) -> None:
     """Without regressors ``(I - rho W)(I - lambda W) y = e``: rho and lambda can change places."""
-    if links.lag is None or links.error is None or links.lag.fingerprint != links.error.fingerprint:
+    if not (spec.lag_y and spec.lag_error) or design.x_names:
         return
-    if spec.lag_y and spec.lag_error and not design.x_names:
+    if links.lag is not None and links.lag == links.error:
         raise IdentificationError(
             f"model={spec.name!r} without regressors cannot tell rho from lambda, which can change places: use "
             "model='sar' or 'sem', or add regressors."

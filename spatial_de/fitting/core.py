@@ -79,7 +79,7 @@ def fit(
         ``"ml"``, or ``"gmm"``: spatial two-stage least squares (cross-section sar and sdm, through spreg).
     logdet
         How ln|I - rho W| is computed: ``"eigenvalues"`` (dense), ``"sparse"`` (factorisations at a few values of rho,
-        interpolated with an error bound below 1e-9), ``"stochastic"`` (random probes, with a standard error), or by
+        interpolated with an error bound), ``"stochastic"`` (random probes, with a standard error), or by
         default whichever of the first two is faster. The fit records what was used.
 
     Returns

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy.sparse import csr_array
 
+_PIVOT = 0.1  # share of the largest entry of a column from which its diagonal will do as pivot
+
 
 @dataclass(frozen=True, slots=True)
 class Backend:
@@ -51,17 +53,15 @@ def backend(*, symmetric: bool) -> Backend:
 def _cholmod(matrix: csr_array, rho: NDArray[np.float64]) -> NDArray[np.float64]:
     from cvxopt import cholmod, spmatrix
     from cvxopt import matrix as dense
-    from scipy.sparse import coo_array, tril
 
-    n = matrix.shape[0]
-    lower = coo_array(tril(matrix, -1))
-    row, column = (np.concatenate([axis, np.arange(n)]).astype(np.int64) for axis in lower.coords)
-    ones, order = np.ones(n), np.lexsort((row, column))
-    system = spmatrix(dense(1.0, (len(row), 1)), dense(row), dense(column), (n, n))
+    row, column, weights = _lower_triangle(matrix)
+    own = row == column
+    system = spmatrix(dense(1.0, (len(row), 1)), dense(row), dense(column), matrix.shape)
+    del row, column
     factor = cholmod.symbolic(system)
     out = np.empty(len(rho))
     for i, value in enumerate(rho):
-        system.V = dense(np.concatenate([-value * lower.data, ones])[order])
+        system.V = dense(np.where(own, 1.0, -value * weights))
         try:
             cholmod.numeric(system, factor)
         except ArithmeticError as error:
@@ -70,20 +70,26 @@ def _cholmod(matrix: csr_array, rho: NDArray[np.float64]) -> NDArray[np.float64]
     return out
 
 
-def _superlu(
-    matrix: csr_array, rho: NDArray[np.float64], *, definite: bool = False, **options: Any
-) -> NDArray[np.float64]:
-    from scipy.sparse import eye_array
-    from scipy.sparse.linalg import splu
+def _lower_triangle(
+    matrix: csr_array,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Row, column and weight of the diagonal and of what is below it, column after column.
 
-    identity, system = eye_array(matrix.shape[0], format="csc"), matrix.tocsc()
+    By symmetry column j below the diagonal is row j right of it, which is stored together.
+    """
+    n = matrix.shape[0]
+    owner = np.repeat(np.arange(n, dtype=matrix.indices.dtype), np.diff(matrix.indptr))
+    right = matrix.indices > owner
+    owner = owner[right]
+    start = np.searchsorted(owner, np.arange(n))
+    row, column = (np.insert(axis, start, np.arange(n)).astype(np.int64) for axis in (matrix.indices[right], owner))
+    return row, column, np.insert(matrix.data[right], start, 0.0)
+
+
+def _superlu(matrix: csr_array, rho: NDArray[np.float64], *, definite: bool = False) -> NDArray[np.float64]:
     out = np.empty(len(rho))
     for i, value in enumerate(rho):
-        try:
-            factor = splu(identity - value * system, **options)
-        except RuntimeError as error:  # SuperLU's word for an exactly singular matrix
-            raise _outside(value) from error
-        pivots = factor.U.diagonal()
+        pivots = factorised(matrix, float(value), definite=definite).U.diagonal()
         if definite and (pivots <= 0.0).any():
             raise _outside(value)
         out[i] = np.log(np.abs(pivots)).sum()
@@ -91,9 +97,47 @@ def _superlu(
 
 
 def _superlu_symmetric(matrix: csr_array, rho: NDArray[np.float64]) -> NDArray[np.float64]:
-    # both settings are needed: with either alone the factors of irregular maps fill up
-    return _superlu(
-        matrix, rho, definite=True, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
+    return _superlu(matrix, rho, definite=True)
+
+
+def factorised(matrix: Any, rho: float, *, definite: bool = False) -> Any:
+    """SuperLU's factors of ``I - rho W``, which solve systems with it.
+
+    Parameters
+    ----------
+    matrix
+        W, shape (n, n).
+    rho
+        Spatial parameter.
+    definite
+        Whether ``I - rho W`` is known to be symmetric and positive definite, so that no pivots need to be sought.
+
+    Raises
+    ------
+    IdentificationError
+        ``I - rho W`` is singular.
+    """
+    from scipy.sparse import eye_array
+
+    try:
+        return sparse_lu(eye_array(matrix.shape[0], format="csc") - rho * matrix.tocsc(), definite=definite)
+    except RuntimeError as error:  # SuperLU's word for an exactly singular matrix
+        raise _outside(rho) from error
+
+
+def sparse_lu(system: Any, *, definite: bool = False) -> Any:
+    """SuperLU's factors of a sparse matrix, real or complex, with the ordering of a symmetric pattern.
+
+    Also where the matrix is not symmetric: links mostly go both ways, and the factors stay half as large as with the
+    ordering for any matrix. Both settings are needed: with either alone the factors of irregular maps fill up.
+    """
+    from scipy.sparse.linalg import splu
+
+    return splu(
+        system.tocsc(),
+        permc_spec="MMD_AT_PLUS_A",
+        diag_pivot_thresh=0.0 if definite else _PIVOT,
+        options={"SymmetricMode": True},
     )
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_NODES = (4, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96)
+_NODES = (*range(4, 17), 18, 20, 24, 32, 40, 48, 64, 80, 96)
 _ELLIPSES = 24  # ellipses tried for the bound
 _POINTS = 65  # points on half an ellipse
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spatial_de.errors import ConvergenceError, IdentificationError
-from spatial_de.logdet.stochastic import lanczos
+from spatial_de.logdet.stochastic import Quadrature, lanczos, random_signs
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from scipy.sparse import csr_array
 
     from spatial_de.weights import SpatialWeights
@@ -19,7 +20,17 @@ _MARGIN = 5e-4  # (pi / 200)^2 / 2 and some: what the ends of a spectrum can hid
 _TOLERANCE = 1e-4  # relative, of the spectral radius
 
 
-def admissible_interval(w: SpatialWeights, form: csr_array | None) -> tuple[float, float]:
+def probe_spectrum(form: csr_array) -> Quadrature:
+    """A Lanczos run from one random probe, which serves the interval and a sketch of the log-determinant.
+
+    Whatever n, one probe moves the maximum of a likelihood by less than about two standard errors of rho.
+    """
+    return lanczos(form, random_signs(form.shape[0], 1), steps=_STEPS)
+
+
+def admissible_interval(
+    w: SpatialWeights, form: csr_array | None, quadrature: Quadrature | None = None
+) -> tuple[float, float]:
     """Open interval around zero in which ``I - rho W`` is not singular, a tenth of a per cent short of it at most.
 
     With a symmetric form: the inverses of the smallest and the largest eigenvalue, by the Lanczos method. Without:
@@ -33,6 +44,8 @@ def admissible_interval(w: SpatialWeights, form: csr_array | None) -> tuple[floa
         Weights.
     form
         Their symmetric form, or None.
+    quadrature
+        Of `probe_spectrum`, where it is there already.
 
     Raises
     ------
@@ -45,17 +58,15 @@ def admissible_interval(w: SpatialWeights, form: csr_array | None) -> tuple[floa
         raise IdentificationError("The weights hold no links: a spatial lag is not identified.")
     stochastic = w.is_row_stochastic and not (w.raw.data < 0).any()
     if form is not None:
-        smallest, largest = _extremes(form)
+        smallest, largest = _extremes((quadrature or probe_spectrum(form))[0])
         return 1.0 / max(smallest, -reach), 1.0 if stochastic else 1.0 / min(largest, reach)
     radius = 1.0 if stochastic else _radius(w, reach)
     return -1.0 / radius, 1.0 / radius
 
 
-def _extremes(form: csr_array) -> tuple[float, float]:
+def _extremes(nodes: NDArray[np.float64]) -> tuple[float, float]:
     """Smallest and largest eigenvalue of a symmetric matrix, each moved outwards by more than the method's error."""
-    signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(form.shape[0], 1))
-    found = lanczos(form, signs, steps=_STEPS)[0]
-    low, high = float(found.min()), float(found.max())
+    low, high = float(nodes.min()), float(nodes.max())
     margin = _MARGIN * (high - low)
     return low - margin, high + margin
 

@@ -10,8 +10,8 @@ import numpy as np
 from spatial_de.errors import CapacityError
 from spatial_de.logdet.factors import Backend, backend
 from spatial_de.logdet.interpolation import Chart, Window, interpolate, least_error
-from spatial_de.logdet.interval import admissible_interval
-from spatial_de.logdet.stochastic import StochasticLogDeterminant, stochastic, unit_root
+from spatial_de.logdet.interval import admissible_interval, probe_spectrum
+from spatial_de.logdet.stochastic import StochasticLogDeterminant, from_quadrature, stochastic, unit_root
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 
     from spatial_de.weights import SpatialWeights
 
-_TOLERANCE = 1e-9  # wanted error bound of the log-determinant
+_TOLERANCE, _PER_UNIT = 1e-9, 1e-13  # wanted error bound of the log-determinant: the larger of both
 _REACH = 0.1  # a window asked for by single points reaches this far beyond them, in s
 _END = 1.0 - 1e-12  # of the interval: s is infinite at its ends
-_SKETCH_PROBES = 4
+_SKETCH_PROBES = 2
 _WINDOWS = 12
+_MANY = 20_000  # units from which the order in memory counts
+_NEAR = 0.05  # mean distance between neighbours, as a share of n, that needs no renumbering
 
 
 @dataclass(frozen=True)
@@ -33,13 +35,15 @@ class SparseLogDeterminant:
     Attributes
     ----------
     matrix
-        W, or its symmetric form, shape (n, n).
+        W, or its symmetric form, the latter with units renumbered, shape (n, n).
     symmetric
         Whether it is symmetric.
     bounds
         Admissible open interval of rho.
     backend
         The factorisation.
+    rough
+        A cheap approximation over the whole interval.
     has_unit_root
         Whether one is known to be an eigenvalue: then ``ln(1 - rho)`` is not interpolated but added.
     drop_unit_root
@@ -50,6 +54,7 @@ class SparseLogDeterminant:
     symmetric: bool
     bounds: tuple[float, float]
     backend: Backend
+    rough: StochasticLogDeterminant
     has_unit_root: bool = False
     drop_unit_root: bool = False
     _windows: list[Window] = field(default_factory=list)
@@ -58,9 +63,16 @@ class SparseLogDeterminant:
     def of(cls, w: SpatialWeights) -> SparseLogDeterminant:
         """Prepare weights: symmetric form, interval, backend."""
         form = w.symmetric_form
-        matrix = w.sparse if form is None else form
-        bounds = admissible_interval(w, form)
-        return cls(matrix, form is not None, bounds, backend(symmetric=form is not None), w.is_row_stochastic)
+        if form is None:
+            bounds = admissible_interval(w, None)
+            rough = stochastic(w.sparse, symmetric=False, bounds=bounds, probes=_SKETCH_PROBES)
+            return cls(w.sparse, False, bounds, backend(symmetric=False), rough, w.is_row_stochastic)
+        form = _neighbours_near(form)
+        quadrature = probe_spectrum(form)
+        bounds = admissible_interval(w, form, quadrature)
+        moments = np.array([0.0, form.data @ form.data])
+        rough = from_quadrature(quadrature, moments, n=w.n, bounds=bounds)
+        return cls(form, True, bounds, backend(symmetric=True), rough, w.is_row_stochastic)
 
     @property
     def n(self) -> int:
@@ -90,12 +102,13 @@ class SparseLogDeterminant:
             return
         s = chart.to_s(ends)
         part = (float(s[0]), float(s[1]))
-        if s[1] - s[0] > 2.0 * _REACH and least_error(chart, part, n=self.n) > 1e3 * _TOLERANCE:
+        tolerance = max(_TOLERANCE, _PER_UNIT * self.n)
+        if s[1] - s[0] > 2.0 * _REACH and least_error(chart, part, n=self.n) > 1e3 * tolerance:
             raise CapacityError(
                 f"The log-determinant of {self.n:,} units was asked for between {low:.6g} and {high:.6g}, too wide for "
                 "one interpolation: ask for a smaller part."
             )
-        window = interpolate(self._without_root, chart, part, n=self.n, tolerance=_TOLERANCE)
+        window = interpolate(self._without_root, chart, part, n=self.n, tolerance=tolerance)
         self._windows[:] = [*self._windows[1 - _WINDOWS :], window]
 
     def value(self, rho: ArrayLike) -> NDArray[np.float64]:
@@ -142,5 +155,20 @@ class SparseLogDeterminant:
 
     def sketch(self) -> StochasticLogDeterminant:
         """A cheap approximation over the whole interval, to find where to look."""
-        rough = stochastic(self.matrix, symmetric=self.symmetric, bounds=self.bounds, probes=_SKETCH_PROBES)
-        return rough.without_unit_root() if self.drop_unit_root else rough
+        return self.rough.without_unit_root() if self.drop_unit_root else self.rough
+
+
+def _neighbours_near(form: csr_array) -> csr_array:
+    """The same matrix with its units renumbered where neighbours are far apart in memory: eigenvalues do not care."""
+    from scipy.sparse.csgraph import reverse_cuthill_mckee
+
+    n = form.shape[0]
+    if n < _MANY:
+        return form
+    distance = np.abs(np.repeat(np.arange(n), np.diff(form.indptr)) - form.indices)
+    if distance.mean() <= _NEAR * n:
+        return form
+    order = reverse_cuthill_mckee(form, symmetric_mode=True)
+    near = form[order][:, order]
+    near.sort_indices()
+    return near

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from scipy.sparse import csr_array
 
+Quadrature = tuple["NDArray[np.float64]", "NDArray[np.float64]"]
 _STEPS = 30
 _POWERS = 60
+_EXHAUSTED = 1e-12  # length of a vector of which nothing but rounding is left
 _CHEAP = 3e7  # multiplications up to which the square of W is formed for its moments
 
 
@@ -128,56 +130,93 @@ def stochastic(
     Barry, R. P. and Pace, R. K. (1999). Monte Carlo estimates of the log determinant of large sparse matrices.
     *Linear Algebra and its Applications* 289, 41-54.
     """
-    n = matrix.shape[0]
-    signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(n, probes))
-    exact = _exact_moments(matrix)
+    signs = random_signs(matrix.shape[0], probes, seed)
+    exact = _exact_moments(matrix, symmetric=symmetric)
     if symmetric:
-        nodes, weights = lanczos(matrix, signs, steps=_STEPS)
-        estimated = n * np.stack([np.sum(weights * nodes**j, axis=1) for j in range(1, len(exact) + 1)], axis=1)
-        return StochasticLogDeterminant(n, bounds, nodes, weights, (exact - estimated) / np.arange(1, len(exact) + 1))
+        return from_quadrature(lanczos(matrix, signs, steps=_STEPS), exact, n=matrix.shape[0], bounds=bounds)
     traces = _powers(matrix, signs)
     traces[:, : len(exact)] = exact
-    return StochasticLogDeterminant(n, bounds, None, None, traces / np.arange(1, traces.shape[1] + 1))
+    return StochasticLogDeterminant(matrix.shape[0], bounds, None, None, traces / np.arange(1, traces.shape[1] + 1))
 
 
-def _exact_moments(matrix: csr_array) -> NDArray[np.float64]:
+def from_quadrature(
+    quadrature: Quadrature, exact: NDArray[np.float64], *, n: int, bounds: tuple[float, float]
+) -> StochasticLogDeterminant:
+    """Estimate from the nodes and weights of `lanczos` and the exact low moments ``tr(W^j)``, j = 1, 2, ..."""
+    nodes, weights = quadrature
+    orders = np.arange(1, len(exact) + 1)
+    estimated = n * np.stack([np.sum(weights * nodes**j, axis=1) for j in orders], axis=1)
+    return StochasticLogDeterminant(n, bounds, nodes, weights, (exact - estimated) / orders)
+
+
+def random_signs(n: int, probes: int, seed: int = 0) -> NDArray[np.float64]:
+    """Probes of plus and minus ones, one in each row, shape (p, n)."""
+    heads = np.random.default_rng(seed).integers(0, 2, size=(probes, n), dtype=np.int8)
+    return np.where(heads == 1, 1.0, -1.0)
+
+
+def _exact_moments(matrix: csr_array, *, symmetric: bool) -> NDArray[np.float64]:
     """tr(W), tr(W^2) and, where the square is cheap, tr(W^3), tr(W^4)."""
-    mirror = matrix.T.tocsr()
+    mirror = matrix if symmetric else matrix.T.tocsr()
     second = matrix.multiply(mirror).sum()
     work = float(np.diff(matrix.indptr)[matrix.indices].sum())
     if work > _CHEAP:
         return np.array([0.0, second])
     square = matrix @ matrix
-    return np.array([0.0, second, square.multiply(mirror).sum(), square.multiply(square.T.tocsr()).sum()])
+    turned = square if symmetric else square.T.tocsr()
+    return np.array([0.0, second, square.multiply(mirror).sum(), square.multiply(turned).sum()])
 
 
-def lanczos(
-    matrix: csr_array, signs: NDArray[np.float64], *, steps: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Nodes and weights of the Gauss quadrature of each probe, both of shape (p, m), weights adding up to one."""
-    n, probes = signs.shape
-    steps = min(steps, n - 1)
-    diagonal, beside = np.zeros((probes, steps)), np.zeros((probes, steps))
-    vector, previous, length = signs / np.sqrt(n), np.zeros_like(signs), np.zeros(probes)
-    for k in range(steps):
-        product = matrix @ vector - length * previous
-        diagonal[:, k] = np.einsum("ij,ij->j", product, vector)
-        product -= diagonal[:, k] * vector
-        length = np.sqrt(np.einsum("ij,ij->j", product, product))
-        beside[:, k] = length
-        previous, vector = vector, product / np.where(length > 1e-12, length, np.inf)
-    tridiagonal = np.zeros((probes, steps, steps))
+def lanczos(matrix: csr_array, signs: NDArray[np.float64], *, steps: int) -> Quadrature:
+    """Nodes and weights of the Gauss quadrature of each probe, both of shape (p, m), weights adding up to one.
+
+    Parameters
+    ----------
+    matrix
+        Symmetric, shape (n, n).
+    signs
+        Probes, shape (p, n).
+    steps
+        Nodes m, fewer where n is not larger.
+    """
+    steps = min(steps, matrix.shape[0] - 1)
+    tridiagonal = np.zeros((len(signs), steps, steps))
     index = np.arange(steps)
-    tridiagonal[:, index, index] = diagonal
-    tridiagonal[:, index[1:], index[:-1]] = beside[:, :-1]
+    for i, probe in enumerate(signs):
+        diagonal, beside = _recurrence(matrix, probe, steps)
+        tridiagonal[i, index, index] = diagonal
+        tridiagonal[i, index[1:], index[:-1]] = beside[:-1]
     nodes, vectors = np.linalg.eigh(tridiagonal)
-    return nodes, vectors[:, 0, :] ** 2
+    return np.asarray(nodes), np.asarray(vectors[:, 0, :] ** 2)
+
+
+def _recurrence(
+    matrix: csr_array, probe: NDArray[np.float64], steps: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Diagonal and subdiagonal of the tridiagonal matrix that one probe leads to; zeros once its space is exhausted."""
+    from scipy.linalg.blas import daxpy, ddot, dnrm2
+
+    diagonal, beside = np.zeros(steps), np.zeros(steps)
+    vector, previous, length = probe / np.sqrt(len(probe)), np.zeros_like(probe), 0.0
+    for k in range(steps):
+        product = daxpy(previous, matrix @ vector, a=-length)  # in place
+        diagonal[k] = ddot(product, vector)
+        product = daxpy(vector, product, a=-diagonal[k])
+        length = dnrm2(product)
+        if length <= _EXHAUSTED:
+            break
+        beside[k] = length
+        product /= length
+        previous, vector = vector, product
+    return diagonal, beside
 
 
 def _powers(matrix: csr_array, signs: NDArray[np.float64]) -> NDArray[np.float64]:
     """``v' W^j v`` of each probe, shape (p, J)."""
-    vector, out = signs, []
-    for _ in range(_POWERS):
-        vector = matrix @ vector
-        out.append(np.einsum("ij,ij->j", signs, vector))
-    return np.stack(out, axis=1)
+    out = np.empty((len(signs), _POWERS))
+    for i, probe in enumerate(signs):
+        vector = probe
+        for j in range(_POWERS):
+            vector = matrix @ vector
+            out[i, j] = probe @ vector
+    return out

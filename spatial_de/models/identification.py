@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spatial_de.errors import EstimationWarning, IdentificationError
+from spatial_de.models.triangular import ROWS, triangular_factor
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,7 +32,8 @@ def check_rank(Z: NDArray[np.float64], names: Sequence[str]) -> None:
 
     if Z.shape[1] == 0:
         return
-    _, R, pivots = qr(Z, mode="economic", pivoting=True)
+    R, pivots = qr(Z if len(Z) <= ROWS else triangular_factor([Z]), mode="r", pivoting=True)
+    R = R[: Z.shape[1]]
     size = np.abs(np.diag(R))
     rank = int((size > SINGULAR * size[0]).sum())
     if rank < Z.shape[1]:

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.linalg import qr
+
+from spatial_de.models.triangular import triangular_factor
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,12 +71,11 @@ class Compressed:
     def of(cls, problem: Problem) -> Compressed:
         """Compress the data of a problem."""
         k, rows = problem.k, problem.y.size
-        blocks = [problem.Z.reshape(rows, k)]
+        columns = [problem.Z.reshape(rows, k)]
         names = ["y", "Wy", "MZ", "My", "MWy"]
         present = [name for name in names if getattr(problem, name) is not None]
-        blocks += [getattr(problem, name).reshape(rows, -1) for name in present]
-        R = qr(np.hstack(blocks), mode="r", check_finite=False)[0]
-        R = R[: min(R.shape)]
+        columns += [getattr(problem, name).reshape(rows, -1) for name in present]
+        R = triangular_factor(columns)
         parts, start = {}, k
         for name in present:
             width = k if name == "MZ" else 1

@@ -21,7 +21,7 @@ MARGIN = 1e-9  # relative distance from the ends of the interval at which an est
 MAX_STEPS = 100
 LAST_STEP = 1e-7  # standard errors
 SKETCH_ERROR = 10.0  # log-likelihood that a sketch may be wrong by, between two maxima
-WINDOW = 10.0  # standard errors around a sketch's maximum in which the objective is prepared
+WINDOW = 7.0  # standard errors around a sketch's maximum in which the objective is prepared
 _SHORT_OF_BOUND = 1e-3  # of the way to a bound, where the log-determinant is infinite
 
 
@@ -194,7 +194,7 @@ def _polish(
     bounds: tuple[float, float],
     prepare: Callable[[float, float], None],
 ) -> _End:
-    """From a maximum of the sketch to that of the objective, prepared ten standard errors around it."""
+    """From a maximum of the sketch to that of the objective, prepared some standard errors around it."""
     rough, _, _, x = end
     bend = sketch.curvature(rough)
     reach = WINDOW / np.sqrt(-bend) if bend < 0 else 0.05 * (bounds[1] - bounds[0])

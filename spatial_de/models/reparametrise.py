@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spatial_de.models.triangular import blocks
 from spatial_de.panel.design import INTERCEPT
 
 if TYPE_CHECKING:
@@ -52,17 +53,25 @@ def refine(problem: Problem, point: Point) -> Point:
     """
     if not problem.k:
         return point
-    wide = np.longdouble
-    u = problem.y.astype(wide) - problem.Z.astype(wide) @ point.delta.astype(wide)
-    BZ = problem.Z
-    if problem.Wy is not None:
-        u -= wide(point.rho) * problem.Wy
-    if problem.MZ is not None and problem.My is not None:
-        Mu = problem.My.astype(wide) - problem.MZ.astype(wide) @ point.delta.astype(wide)
-        if problem.MWy is not None:
-            Mu -= wide(point.rho) * problem.MWy
-        u -= wide(point.lam) * Mu
-        BZ = problem.Z - point.lam * problem.MZ
-    normal: NDArray[np.float64] = np.einsum("tnk,tn->k", BZ.astype(wide), u).astype(np.float64)
-    step = np.linalg.solve(point.R, np.linalg.solve(point.R.T, normal))
+    normal = np.zeros(problem.k, dtype=np.longdouble)
+    for units in blocks(problem.y.shape[1]):
+        normal += _normal_equations(problem, point, units)
+    step = np.linalg.solve(point.R, np.linalg.solve(point.R.T, normal.astype(np.float64)))
     return replace(point, delta=point.delta + step)
+
+
+def _normal_equations(problem: Problem, point: Point, units: slice) -> NDArray[np.longdouble]:
+    """``(B Z)' (u - lambda M u)`` of some units in extended precision, shape (k,)."""
+    wide = np.longdouble
+    Z, delta = problem.Z[:, units], point.delta.astype(wide)
+    u = problem.y[:, units].astype(wide) - Z.astype(wide) @ delta
+    if problem.Wy is not None:
+        u -= wide(point.rho) * problem.Wy[:, units]
+    if problem.MZ is not None and problem.My is not None:
+        MZ = problem.MZ[:, units]
+        Mu = problem.My[:, units].astype(wide) - MZ.astype(wide) @ delta
+        if problem.MWy is not None:
+            Mu -= wide(point.rho) * problem.MWy[:, units]
+        u -= wide(point.lam) * Mu
+        Z = Z - point.lam * MZ
+    return np.asarray(np.einsum("tnk,tn->k", Z.astype(wide), u))

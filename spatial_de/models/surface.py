@@ -203,7 +203,7 @@ def _distinct(summits: list[_Summit], bounds: tuple[Pair, Pair]) -> list[_Summit
 def _announce(
     sketch: Surface, p: Point, *, bounds: tuple[Pair, Pair], prepare: Sequence[Callable[[float, float], None]]
 ) -> None:
-    """Say that the surface will be evaluated within ten standard errors of a maximum of the sketch."""
+    """Say that the surface will be evaluated near a maximum of the sketch."""
     try:
         errors = np.sqrt(np.maximum(np.diag(np.linalg.inv(-sketch.hessian(p))), 0.0))
     except np.linalg.LinAlgError:

@@ -136,6 +136,10 @@ def _sorted_by_unit(data: pd.DataFrame) -> pd.DataFrame:
         raise DataError("The data hold no rows.")
     index = as_index(data.index, what="the data")
     try:
+        if index.is_monotonic_increasing and not isinstance(
+            index, pd.CategoricalIndex
+        ):  # these have an order of their own
+            return data
         return data.iloc[np.argsort(index.to_numpy(), kind="stable")]
     except TypeError as error:
         kinds = sorted({type(label).__name__ for label in index.tolist()})

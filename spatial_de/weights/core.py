@@ -178,7 +178,8 @@ class SpatialWeights:
     @cached_property
     def symmetric_form(self) -> csr_array | None:
         """Symmetric matrix with the eigenvalues of the weights, or None (see `weights.similarity`)."""
-        return symmetric_form(self._sparse)
+        totals = self._raw.sum(axis=1) if self._normalization == "row" else None
+        return symmetric_form(self._sparse, scale=totals)
 
     @cached_property
     def is_uniform(self) -> bool:
@@ -201,7 +202,10 @@ class SpatialWeights:
     def fingerprint(self) -> str:
         """SHA-256 of labels and normalised weights: the same for the same weights in the same order."""
         digest = hashlib.sha256()
-        digest.update(repr([_plain(i) for i in self._ids]).encode())
+        labels = self._ids.tolist()
+        if self._ids.dtype == object:
+            labels = [_plain(label) for label in labels]
+        digest.update(repr(labels).encode())
         for part in (self.sparse.indptr, self.sparse.indices):
             digest.update(np.asarray(part, dtype=np.int64).tobytes())
         digest.update(self.sparse.data.tobytes())

@@ -68,7 +68,9 @@ def match_labels(have: pd.Index[Any], want: pd.Index[Any], *, left: str, right: 
     """
     positions: NDArray[np.intp] = have.get_indexer(want)
     only_right = want[positions < 0]
-    only_left = have[~have.isin(want)]
+    matched = np.zeros(len(have), dtype=bool)
+    matched[positions[positions >= 0]] = True
+    only_left = have[~matched]
     if not len(only_right) and not len(only_left):
         _refuse_decimals_for_integers(have, want, left=left, right=right)
         return positions

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _EQUAL = 1e-12
 
 
-def symmetric_form(W: sparse.csr_array) -> sparse.csr_array | None:
+def symmetric_form(W: sparse.csr_array, scale: NDArray[np.float64] | None = None) -> sparse.csr_array | None:
     """``D^1/2 W D^-1/2`` where a positive diagonal D makes it symmetric, else None.
 
     Weights that were symmetric before their rows were standardised are of this kind, and so are spectral and min-max
@@ -24,25 +24,36 @@ def symmetric_form(W: sparse.csr_array) -> sparse.csr_array | None:
     ----------
     W
         Square weights, shape (n, n).
+    scale
+        Diagonal of D to try first, shape (n,): the row sums that symmetric weights were divided by.
 
     References
     ----------
     Ord, K. (1975). *Journal of the American Statistical Association* 70, 120-126, appendix.
     """
     links = sparse.csr_array(W)
-    mirror = sparse.csr_array(links.T)
     links.sort_indices()
-    mirror.sort_indices()
+    mirror = links.T.tocsr()  # its indices come out sorted
     same_links = np.array_equal(links.indptr, mirror.indptr) and np.array_equal(links.indices, mirror.indices)
-    if not same_links or (links.data * mirror.data <= 0.0).any():
+    squares = links.data * mirror.data if same_links else np.zeros(1)
+    if (squares <= 0.0).any():
         return None
-    row = np.repeat(np.arange(links.shape[0]), np.diff(links.indptr))
-    ratio = np.log(links.data / mirror.data)  # ln d_j - ln d_i
-    scale = _potentials(links, ratio)
-    if np.abs(scale[row] + ratio - scale[links.indices]).max(initial=0.0) > _EQUAL * max(1.0, np.abs(scale).max()):
-        return None
-    values = np.sign(links.data) * np.sqrt(links.data * mirror.data)
+    if scale is None or not _balances(links, mirror.data, scale):
+        ratio = np.log(links.data / mirror.data)  # ln d_j - ln d_i
+        potentials = _potentials(links, ratio)
+        row = np.repeat(np.arange(links.shape[0]), np.diff(links.indptr))
+        gap = np.abs(potentials[row] + ratio - potentials[links.indices]).max(initial=0.0)
+        if gap > _EQUAL * max(1.0, np.abs(potentials).max()):
+            return None
+    values = np.copysign(np.sqrt(squares), links.data)
     return sparse.csr_array((values, links.indices, links.indptr), shape=links.shape)
+
+
+def _balances(links: sparse.csr_array, mirrored: NDArray[np.float64], scale: NDArray[np.float64]) -> bool:
+    """Whether ``d_i w_ij = d_j w_ji`` on every link."""
+    here = np.repeat(scale, np.diff(links.indptr)) * links.data
+    there = scale[links.indices] * mirrored
+    return bool((np.abs(here - there) <= _EQUAL * np.abs(here)).all())
 
 
 def _potentials(links: sparse.csr_array, difference: NDArray[np.float64]) -> NDArray[np.float64]:

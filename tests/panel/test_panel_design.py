@@ -168,3 +168,12 @@ def test_a_variable_called_intercept_is_refused():
 def test_conditions_inside_c():
     table = pd.DataFrame({"y": [1.0, 2.0, 4.0, 0.0], "x": [1, 5, 2, 7]})
     assert build_design("y ~ C(x > 3)", table).x_names == ("C(x > 3)[T.True]",)
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0], [1, 2, 0]])
+def test_units_of_an_ordered_category_are_sorted_by_label_like_others(order):
+    labels = pd.CategoricalIndex(np.array(["c", "b", "a"])[order], categories=["c", "b", "a"], ordered=True)
+    frame = pd.DataFrame({"y": np.array([3.0, 2.0, 1.0])[order], "x": np.ones(3)}, index=labels)
+    design = build_design("y ~ x", frame)
+    assert list(design.units) == ["a", "b", "c"]
+    np.testing.assert_array_equal(design.y, [[1.0, 2.0, 3.0]])

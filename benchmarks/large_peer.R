@@ -1,0 +1,44 @@
+# SDM with 1,000-draw impacts in spatialreg on the data that bench_large.py wrote; called by it.
+# Arguments: folder, repetitions. Prints "name value" lines.
+suppressPackageStartupMessages({library(spdep); library(spatialreg)})
+arguments <- commandArgs(trailingOnly = TRUE)
+folder <- arguments[1]
+repeats <- as.integer(arguments[2])
+
+integers <- function(name) {
+  path <- file.path(folder, name)
+  readBin(path, "integer", n = file.size(path) / 4, size = 4)
+}
+numbers <- function(name) {
+  path <- file.path(folder, name)
+  readBin(path, "double", n = file.size(path) / 8, size = 8)
+}
+
+start <- integers("indptr.bin")
+n <- length(start) - 1L
+owner <- factor(rep.int(seq_len(n), diff(start)), levels = seq_len(n))
+neighbours <- unname(split(integers("indices.bin") + 1L, owner))
+attributes(neighbours) <- list(class = "nb", region.id = as.character(seq_len(n)), call = "bench", sym = TRUE)
+listw <- nb2listw(neighbours, style = "W")
+frame <- data.frame(y = numbers("y.bin"), x1 = numbers("x1.bin"), x2 = numbers("x2.bin"))
+
+seconds <- numeric(repeats)
+trouble <- "none"
+for (i in seq_len(repeats)) {
+  set.seed(i)
+  seconds[i] <- system.time({
+    fit <- lagsarlm(y ~ x1 + x2, data = frame, listw = listw, Durbin = TRUE, method = "Matrix")
+    traces <- trW(as(listw, "CsparseMatrix"), type = "MC")
+    tryCatch(
+      summary(impacts(fit, tr = traces, R = 1000), zstats = TRUE, short = TRUE),
+      error = function(e) trouble <<- gsub("[ |]+", "_", sub(".*: ", "", conditionMessage(e)))
+    )
+  })[["elapsed"]]
+}
+cat("seconds", median(seconds), "\n")
+cat("rho", format(fit$rho, digits = 15), "\n")
+cat("se", format(fit$rho.se, digits = 15), "\n")
+total <- (fit$coefficients[["x1"]] + fit$coefficients[["lag.x1"]]) / (1 - fit$rho)
+cat("total", format(total, digits = 15), "\n")
+cat("trouble", trouble, "\n")
+cat("version", as.character(packageVersion("spatialreg")), "\n")
