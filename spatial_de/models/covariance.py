@@ -203,8 +203,8 @@ def _hac(estimate: Estimate, kernel: csr_array | None) -> NDArray[np.float64]:
     if spec.lag_y or spec.lag_error:
         advice = "use method='gmm'" if not spec.lag_error else "use model='ols' or 'slx', or 'sar' or 'sdm' by 'gmm'"
         raise OptionError(
-            f"cov='hac' is not available for model={spec.name!r} with method='ml', whose likelihood takes the errors to "
-            f"be independent: {advice}."
+            f"cov='hac' is not available for model={spec.name!r} with method='ml', whose likelihood takes the errors "
+            f"to be independent: {advice}."
         )
     if kernel is None:
         raise ValueError("the weights of pairs are missing")

@@ -104,7 +104,7 @@ class Minimum:
 def minimise(
     moments: Conditions, bounds: tuple[float, float], *, variance: NDArray[np.float64] | None = None
 ) -> Minimum:
-    """Smallest ``m' V^-1 m`` over the admissible interval: a polynomial of degree four, whose stationary points are known.
+    """Smallest ``m' V^-1 m`` over the admissible interval: a polynomial of degree four with known stationary points.
 
     Parameters
     ----------

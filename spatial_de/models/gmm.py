@@ -20,7 +20,7 @@ from spatial_de.models.error_moments import (
     variance_of_moments,
 )
 from spatial_de.models.estimate import ROUNDING, Estimate
-from spatial_de.models.moments import MomentEstimate
+from spatial_de.models.moments import MomentEstimate, covariance_of_moments
 from spatial_de.models.optimise import CLOSED_FORM, Optimization
 from spatial_de.models.problem import lagged_instruments
 from spatial_de.models.reparametrise import to_original
@@ -77,7 +77,7 @@ class _Data:
         return self.y - lam * self.My, self.Z - lam * self.MZ
 
     def residuals(self, d: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """u and ``M u``."""
+        """Residuals u and their lag ``M u``."""
         if self.My is None or self.MZ is None:
             raise ValueError("a model without a spatial error has no filter")
         return self.y - self.Z @ d, self.My - self.MZ @ d
@@ -123,11 +123,11 @@ def estimate_gmm(
     data = _Data.of(problem)
     highest = (2 if spec.lag_x else 1) if powers is None else powers
     basis, first = _instruments(problem, highest) if spec.lag_y else (None, None)
-    moments_of = MomentEstimate(two_stage(data.y, data.Z, _basis(basis, data.Z)), first, highest if spec.lag_y else 0)
+    initial = MomentEstimate(two_stage(data.y, data.Z, _basis(basis, data.Z)), first, highest if spec.lag_y else 0)
     if spec.lag_error:
-        found = _with_spatial_error(problem, data, moments_of, variances=variances, basis=basis)
+        found = _with_spatial_error(problem, data, initial, variances=variances, basis=basis)
     else:
-        found = _found(problem, moments_of, lam=0.0, e=moments_of.stage.u)
+        found = _found(problem, initial, lam=0.0, e=initial.stage.u)
     return _finish(problem, found, logdet=logdet)
 
 
@@ -152,8 +152,8 @@ def _instruments(problem: Problem, powers: int) -> tuple[NDArray[np.float64], Fi
     basis = instrument_basis(problem.Z[0], extra)
     if basis.shape[1] == problem.k:
         raise IdentificationError(
-            f"model={problem.spec.name!r} by method='gmm' needs spatial lags of regressors as instruments of the lagged "
-            "response, and none goes beyond the regressors themselves: add regressors that are not dummies, or use "
+            f"model={problem.spec.name!r} by method='gmm' needs spatial lags of regressors as instruments of the "
+            "lagged response, and none goes beyond the regressors themselves: add regressors that are not dummies, or use "
             "method='ml'."
         )
     if basis.shape[1] >= problem.y.size:
@@ -281,7 +281,8 @@ def _finish(problem: Problem, found: _Found, *, logdet: Method) -> Estimate:
         moments=found.moments,
     )
     _warn(estimate)
-    return estimate
+    kind = "robust" if found.moments.variances == "different" else "classical"
+    return replace(estimate, bread=covariance_of_moments(estimate, kind))
 
 
 def _log_determinant(problem: Problem, method: Method) -> LogDeterminant | None:

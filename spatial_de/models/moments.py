@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy.sparse import csr_array
 
-    from spatial_de.models.estimate import Estimate
     from spatial_de.models.error_moments import Variances
+    from spatial_de.models.estimate import Estimate
 
 _OF_ERRORS = {"equal": "classical", "different": "robust"}
 
@@ -99,7 +99,7 @@ def refuse_negative(covariance: NDArray[np.float64], names: tuple[str, ...], kin
         )
 
 
-def test_of_instruments(estimate: Estimate, kind: str, *, kernel: csr_array | None = None) -> ChiSquare | None:
+def instrument_test(estimate: Estimate, kind: str, *, kernel: csr_array | None = None) -> ChiSquare | None:
     """Hansen's J under the dependence of the errors that `kind` allows; None where it does not exist."""
     moments = estimate.moments
     if moments is None or moments.first is None:

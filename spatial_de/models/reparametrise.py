@@ -17,22 +17,32 @@ if TYPE_CHECKING:
 
 
 class Parameters(Protocol):
-    """Values of the scaled parameters: coefficients, shape (k,), spatial parameters, variance."""
+    """Values of the scaled parameters."""
 
     @property
-    def delta(self) -> NDArray[np.float64]: ...
+    def delta(self) -> NDArray[np.float64]:
+        """Coefficients."""
+        ...
 
     @property
-    def rho(self) -> float: ...
+    def rho(self) -> float:
+        """Of the lagged response."""
+        ...
 
     @property
-    def lam(self) -> float: ...
+    def lam(self) -> float:
+        """Of the spatial error."""
+        ...
 
     @property
-    def sigma2(self) -> float: ...
+    def sigma2(self) -> float:
+        """Of the innovations."""
+        ...
 
 
-def to_original(problem: Problem, point: Parameters) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64]]:
+def to_original(
+    problem: Problem, point: Parameters
+) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64]]:
     """Names, values (p,) and Jacobian (p, k + s + 1) of the reported parameters.
 
     The model was written for ``y - c_y``, ``Wy - c_Wy``, ``z_j - c_j``; only the intercept notices:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Meat = Callable[["NDArray[np.float64]"], "NDArray[np.float64]"]
-_REDUNDANT = 1e-10  # of its size: what is left of an instrument that the others make up
-_UNDETERMINED = 1e-9  # of the largest diagonal of the triangular factor of the projected regressors
+_REDUNDANT = 1e-11  # of its size: what is left of an instrument that the others make up
+_UNDETERMINED = 1e-12  # of its size: what instruments and other regressors leave of a regressor
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +105,8 @@ def two_stage(y: NDArray[np.float64], Z: NDArray[np.float64], basis: NDArray[np.
     """
     inner = basis.T @ Z
     projected, R = np.linalg.qr(basis @ inner)
-    size = np.abs(np.diag(R))
-    if basis.shape[1] < Z.shape[1] or (size < _UNDETERMINED * size.max(initial=0.0)).any():
+    few = basis.shape[1] < Z.shape[1]
+    if few or (np.abs(np.diag(R)) <= _UNDETERMINED * np.linalg.norm(Z, axis=0)).any():
         raise IdentificationError(
             "The instruments do not determine the coefficients: use more units, other regressors, or method='ml'."
         )
@@ -129,7 +129,7 @@ def sandwich(fit: TwoStage, meat: Meat) -> NDArray[np.float64]:
 
 
 def overidentification(fit: TwoStage, meat: Meat) -> ChiSquare | None:
-    """Hansen's test that instruments and errors are uncorrelated; None where there are no more of them than coefficients.
+    """Hansen's test that instruments and errors are uncorrelated; None where instruments are as few as coefficients.
 
     The minimum of ``g' S^-1 g`` over the coefficients, with ``g = H'u`` and S its variance at the two-stage
     estimate: with one variance of all errors Sargan's ``n u'P_H u / u'u``.

@@ -69,7 +69,7 @@ class Results(Numbers):
             kernel = as_kernel(hac_weights, self.units)
         elif cov == "hac":
             raise OptionError(
-                "cov='hac' needs hac_weights=, kernel weights of pairs of units: sde.weights.kernel(gdf, bandwidth=...)."
+                "cov='hac' needs hac_weights=, kernel weights of pairs: sde.weights.kernel(gdf, bandwidth=...)."
             )
         n_times = 1 if self.times is None else len(self.times)
         known = {name: few_times_note(n_times, self.n_params, what=what) for name, what in _ON_TIMES.items()}

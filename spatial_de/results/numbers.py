@@ -12,7 +12,7 @@ import pandas as pd
 from spatial_de.effects.inference import critical_value, two_sided_p
 from spatial_de.errors import OptionError
 from spatial_de.models.covariance import Covariance, covariance
-from spatial_de.models.moments import test_of_instruments
+from spatial_de.models.moments import instrument_test
 from spatial_de.panel.transforms import within
 
 if TYPE_CHECKING:
@@ -243,8 +243,8 @@ class Numbers:
 
     @property
     def overidentification(self) -> ChiSquare | None:
-        """Hansen's J of the instruments under `cov_type` (Sargan's with the classical one); None where there is none."""
-        return test_of_instruments(self.estimate, self.cov_type, kernel=self._kernel)
+        """Hansen's J of the instruments under `cov_type`, Sargan's under the classical one; None where there is none."""
+        return instrument_test(self.estimate, self.cov_type, kernel=self._kernel)
 
     @property
     def first_stage(self) -> FirstStage | None:

@@ -62,7 +62,7 @@ def _of_moments(fit: Results) -> list[tuple[str, str]]:
     rows = [("Pseudo R-squared", f"{fit.r_squared:.4f}")]
     if fit.first_stage is not None:
         first = fit.first_stage
-        rows += [("Instruments", f"{first.df}"), (f"First F({first.df}, {first.df_resid})", f"{first.F:.2f}")]
+        rows += [("Instruments of W y", f"{first.df}"), (f"First F({first.df}, {first.df_resid})", f"{first.F:.2f}")]
     test = fit.overidentification
     if test is not None:
         rows += [(f"Hansen J({test.df})", _number(test.statistic)), ("p-value of J", f"{test.p_value:.3f}")]
@@ -125,9 +125,10 @@ def _of_method(fit: Results) -> list[str]:
     parts = []
     if moments.first is not None:
         parts.append(f"spatial two-stage least squares, instruments W to the power {moments.powers} of the regressors")
-    if problem.spec.lag_error:
+    bounds = fit.optimization.bounds
+    if problem.spec.lag_error and bounds is not None:
         kind = "equal" if moments.variances == "equal" else "different"
-        parts.append(f"generalised moments of the error, {kind} variances, lambda in {_intervals(fit.optimization.bounds)}")
+        parts.append(f"generalised moments of the error, {kind} variances, lambda in {_intervals(bounds)}")
     return parts
 
 

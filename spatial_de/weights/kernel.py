@@ -90,8 +90,8 @@ def as_kernel(w: Any, units: pd.Index[Any]) -> SpatialWeights:
     """
     if not isinstance(w, SpatialWeights):
         raise WeightsError(
-            f"hac_weights must be SpatialWeights, not {type(w).__name__}: use sde.weights.kernel(gdf, bandwidth=...), or "
-            "sde.weights.from_matrix(K, ids) for kernel weights of your own."
+            f"hac_weights must be SpatialWeights, not {type(w).__name__}: use sde.weights.kernel(gdf, bandwidth=...), "
+            "or sde.weights.from_matrix(K, ids) for kernel weights of your own."
         )
     aligned = w.reorder(units, name="data")
     advice = "Use sde.weights.kernel(gdf, bandwidth=...), or weights with normalize='none'."
@@ -100,8 +100,8 @@ def as_kernel(w: Any, units: pd.Index[Any]) -> SpatialWeights:
         worst = int(np.argmax(gap.data))
         pair = (aligned.ids[gap.coords[0][worst]], aligned.ids[gap.coords[1][worst]])
         raise WeightsError(
-            f"hac_weights must be the same in both directions, K_ij = K_ji, which they are not for {name_some([pair])}. "
-            f"{advice}"
+            f"hac_weights must be the same in both directions, K_ij = K_ji, which they are not for {name_some([pair])}."
+            f" {advice}"
         )
     large = aligned.sparse.tocoo()
     outside = np.flatnonzero(np.abs(large.data) > 1.0)
