@@ -153,8 +153,8 @@ def _instruments(problem: Problem, powers: int) -> tuple[NDArray[np.float64], Fi
     if basis.shape[1] == problem.k:
         raise IdentificationError(
             f"model={problem.spec.name!r} by method='gmm' needs spatial lags of regressors as instruments of the "
-            "lagged response, and none goes beyond the regressors themselves: add regressors that are not dummies, or use "
-            "method='ml'."
+            "lagged response, and none goes beyond the regressors themselves: add regressors that are not dummies, "
+            "or use method='ml'."
         )
     if basis.shape[1] >= problem.y.size:
         raise IdentificationError(

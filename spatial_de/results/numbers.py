@@ -243,7 +243,7 @@ class Numbers:
 
     @property
     def overidentification(self) -> ChiSquare | None:
-        """Hansen's J of the instruments under `cov_type`, Sargan's under the classical one; None where there is none."""
+        """Hansen's J of the instruments under `cov_type`, Sargan's under the classical one; None if there is none."""
         return instrument_test(self.estimate, self.cov_type, kernel=self._kernel)
 
     @property
@@ -262,7 +262,10 @@ class Numbers:
             explained = problem.Z[0] @ self.estimate.delta
             if problem.Wy is not None:
                 explained = explained + self.estimate.rho * problem.Wy[0]
-            return float(np.corrcoef(problem.y[0], explained)[0, 1] ** 2)
+            explained = explained - explained.mean()
+            size = float(explained @ explained)
+            around = problem.y[0] - problem.y[0].mean()
+            return float(explained @ around) ** 2 / (size * float(around @ around)) if size > 1e-20 else 0.0
         y = within(problem.y, problem.effects)  # also where dummies of times stand among the regressors
         y = y - y.mean() if self._design.intercept else y
         return float(1.0 - np.sum(self.estimate.e**2) / np.sum(y**2))

@@ -146,7 +146,7 @@ REFUSED = {
     "47a effects of an estimate at the bound": (
         lambda: quietly(lambda: fit(data=panel(COMMON), model="sar", fixed="individual")).effects(),
         e.ConvergenceError,
-        "The estimate has no covariance (rho is at its bound), so that effects have none either.",
+        "The estimate has no covariance (rho or lambda is at its bound), so that effects have none either.",
     ),
     "50a fixed effects of a cross-section": (
         lambda: fit(data=CROSS, model="sar", fixed="two-way"),
