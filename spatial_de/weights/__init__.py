@@ -12,7 +12,8 @@ Builders::
 
 `write(w, path)` or `w.write(path)` makes files that `read` brings back.
 
-A new builder is a function that returns `SpatialWeights` and one line in `BUILDERS`.
+A new builder is a function that returns `SpatialWeights` and one line in `BUILDERS`, which are for spatial lags, as `kernel`
+is not.
 """
 
 from collections.abc import Callable
