@@ -12,8 +12,8 @@ Builders::
 
 `write(w, path)` or `w.write(path)` makes files that `read` brings back.
 
-A new builder is a function that returns `SpatialWeights` and one line in `BUILDERS`, which are for spatial lags, as `kernel`
-is not.
+A new builder is a function that returns `SpatialWeights` and one line in `BUILDERS`; `kernel`, whose weights are not
+for spatial lags, is none of them.
 """
 
 from collections.abc import Callable
