@@ -8,6 +8,7 @@ import pytest
 
 import spatial_de as sde
 from spatial_de.errors import ConvergenceError, EstimationWarning, IdentificationError, OptionError
+from spatial_de.models.error_moments import Conditions, minimise
 from spatial_de.weights import SpatialWeights
 
 N = 60
@@ -276,3 +277,18 @@ class TestWhatCanGoWrong:
         with pytest.raises(ConvergenceError, match="has no covariance"):
             fit.effects()
         assert "nan" not in fit.summary()
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_smallest_of_several_minima(seed):
+    """Against a fine grid: there are up to two minima inside, and the smallest value may be at an end."""
+    rng = np.random.default_rng(seed)
+    g, G = rng.normal(size=2), rng.normal(size=(2, 2))
+    root = rng.normal(size=(2, 2))
+    bounds = (-1.5, 1.0)
+    found = minimise(Conditions(g, G), bounds, variance=root @ root.T)
+    grid = np.linspace(*bounds, 200_001)
+    m = np.linalg.solve(root, g[:, None] - G @ np.vstack([grid, grid**2]))
+    values = np.sum(m**2, axis=0)
+    assert found.lam == pytest.approx(grid[np.argmin(values)], abs=2e-5)
+    assert found.inside == (bounds[0] < grid[np.argmin(values)] < bounds[1])
