@@ -227,6 +227,20 @@ class TestLinearModels:
         np.testing.assert_allclose(fit.with_cov("hac", hac_weights=none).cov, white, rtol=1e-9)
 
 
+@pytest.mark.parametrize(("model", "method"), [("ols", "ml"), ("sar", "gmm")])
+def test_a_kernel_that_is_not_positive_definite(model, method, cross):
+    """Errors of opposite sign, weighted as much as a unit itself."""
+    c = cross(seed=15)
+    c.table[["a", "b"]] -= c.table[["a", "b"]].mean()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", EstimationWarning)
+        fit = sde.fit("y ~ a + b", c.table, c.w, model=model, method=method)
+    sign = np.sign(fit.residuals.to_numpy())
+    opposite = SpatialWeights(1.0 * (np.multiply.outer(sign, sign) < 0), c.w.ids)
+    with pytest.raises(IdentificationError, match=r"cov='hac' gives .* a negative variance with these hac_weights"):
+        fit.with_cov("hac", hac_weights=opposite)
+
+
 def dense_kernel(n, seed):
     """Triangular kernel of points on a line: positive definite."""
     place = np.random.default_rng(seed).uniform(0.0, 10.0, n)
