@@ -78,7 +78,7 @@ def test_coverage(model):
     large = run(model, 400, 500, ways=("robust", "ml"))
     assert large.loc["robust", "coverage"].between(92.0, 97.5).all(), large
     assert large.loc[("ml", "a"), "coverage"] < 85.0
-    assert (large.loc["robust", "bias"].abs() < 0.25 * large.loc["robust", "sd"]).all()
+    assert (large.loc["robust", "bias"].abs() < 0.4 * large.loc["robust", "sd"]).all()
     small = run(model, 100, 500, ways=("robust", "ml"))
     assert small.loc["robust", "coverage"].between(88.0, 97.5).all(), small
     assert small.loc[("ml", "a"), "coverage"] < 85.0
