@@ -116,7 +116,8 @@ def wald_test(fit: Results, null: str) -> HypothesisTest:
         raise IdentificationError(
             f"Nothing in this {fit.model!r} fit has to vanish to make it {null!r}: there is no restriction to test."
         )
-    variance = gradient @ fit.cov.to_numpy() @ gradient.T
+    tested = gradient.any(axis=0)  # by the method of moments sigma2 has no variance, and it is in no restriction
+    variance = gradient[:, tested] @ fit.cov.to_numpy()[np.ix_(tested, tested)] @ gradient[:, tested].T
     size = np.sqrt(np.diag(variance))
     correlation = variance / np.outer(size, size)  # units of the regressors cannot matter
     standardised = value / size

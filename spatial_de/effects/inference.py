@@ -150,7 +150,7 @@ def infer(
     how.check()
     if not np.isfinite(c.cov).all():
         raise ConvergenceError(
-            "The estimate has no covariance (rho is at its bound), so that effects have none either."
+            "The estimate has no covariance (rho or lambda is at its bound), so that effects have none either."
         )
     here = parts(np.array([c.rho]))
     estimate = _combine(c.beta[None, :], c.theta[None, :], here)[0]

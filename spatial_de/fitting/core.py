@@ -6,10 +6,11 @@ import warnings
 from typing import TYPE_CHECKING, Literal
 
 from spatial_de.fitting import cautions
-from spatial_de.fitting.options import resolve_durbin, resolve_effects, resolve_links
+from spatial_de.fitting.options import check_moment_options, resolve_durbin, resolve_effects, resolve_links
 from spatial_de.logdet import METHODS, Method
 from spatial_de.models import MODELS, build_problem, estimate_ml
 from spatial_de.models.covariance import COVARIANCES, Covariance
+from spatial_de.models.error_moments import Variances
 from spatial_de.models.gmm import estimate_gmm
 from spatial_de.panel.design import build_design
 from spatial_de.panel.transforms import Effects
@@ -42,10 +43,12 @@ def fit(
     information: Literal["observed", "expected"] = "observed",
     cov: Covariance = "classical",
     bandwidth: int | None = None,
+    hac_weights: SpatialWeights | None = None,
     method: Literal["ml", "gmm"] = "ml",
+    instrument_lags: int | None = None,
     logdet: Method = "auto",
 ) -> Results:
-    """Fit a spatial model by exact maximum likelihood.
+    """Fit a spatial model by exact maximum likelihood, or a cross-section by the method of moments.
 
     Parameters
     ----------
@@ -72,11 +75,18 @@ def fit(
         ``"observed"`` (default) or ``"expected"`` information for standard errors.
     cov
         ``"classical"``, ``"robust"``, ``"cluster"`` (by unit), ``"cluster-time"``, ``"cluster-two-way"``,
-        ``"driscoll-kraay"``; see `Results.with_cov`.
+        ``"driscoll-kraay"``, ``"hac"``; see `Results.with_cov`.
     bandwidth
         Lags of the Driscoll-Kraay kernel.
+    hac_weights
+        Kernel weights of pairs of units for ``cov="hac"`` (`weights.kernel`).
     method
-        ``"ml"``, or ``"gmm"``: spatial two-stage least squares (cross-section sar and sdm, through spreg).
+        ``"ml"``, or ``"gmm"`` for cross-sections: two-stage least squares of a lagged response, generalised moments of
+        a spatial error. With ``cov="robust"`` these allow errors of different variance, under which maximum likelihood
+        is not consistent.
+    instrument_lags
+        With ``method="gmm"``, instruments of the lagged response are the first so many spatial lags of the regressors
+        (lagged ones included). By default 1, and 2 for models with lagged regressors.
     logdet
         How ln|I - rho W| is computed: ``"eigenvalues"`` (dense), ``"sparse"`` (factorisations at a few values of rho,
         interpolated with an error bound), ``"stochastic"`` (random probes, with a standard error), or by
@@ -101,6 +111,7 @@ def fit(
     check_option(cov, COVARIANCES, "cov")
     check_option(method, ("ml", "gmm"), "method")
     check_option(logdet, ("auto", *METHODS), "logdet")
+    check_moment_options(method, MODELS[model], information=information, instrument_lags=instrument_lags)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         design = build_design(formula, data)
@@ -117,7 +128,8 @@ def fit(
         cautions.warn_of_endogenous_weights(design, links.used(spec))
         cautions.warn_of_direct_bias(design, spec, effects=effects, bias=treatment)
         if method == "gmm":
-            estimate = estimate_gmm(problem)
+            variances: Variances = "different" if cov == "robust" else "equal"
+            estimate = estimate_gmm(problem, variances=variances, powers=instrument_lags, logdet=logdet)
         else:
             estimate = estimate_ml(problem, information=information, logdet=logdet)
         cautions.warn_of_bound(estimate)
@@ -129,12 +141,12 @@ def fit(
             estimate=estimate,
             method=method,
             information=information,
-            cov_type="classical",
+            cov_type="robust" if method == "gmm" and spec.lag_error and cov == "robust" else "classical",
             bandwidth=None,
             notes=tuple(notes),
         )
-        if cov != "classical" or bandwidth is not None:
-            result = result.with_cov(cov, bandwidth=bandwidth)
+        if cov != "classical" or bandwidth is not None or hac_weights is not None:
+            result = result.with_cov(cov, bandwidth=bandwidth, hac_weights=hac_weights)
     for item in caught:  # again, pointing at the caller's line
         warnings.warn(item.message, item.category, stacklevel=2)
     return result

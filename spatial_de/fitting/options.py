@@ -9,7 +9,7 @@ from spatial_de.errors import EstimationWarning, OptionError, WeightsError
 from spatial_de.fitting.alignment import align
 from spatial_de.models import MODELS, SpatialLinks
 from spatial_de.panel.transforms import EFFECTS, Effects
-from spatial_de.wording import check_option, did_you_mean, name_some
+from spatial_de.wording import check_option, check_whole, did_you_mean, name_some
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +23,20 @@ _TERMS = {
     "error_weights": "they belong to models with a spatial error, 'sem', 'sac', 'sdem' and 'gns'",
     "durbin_weights": "they belong to models with lagged regressors, 'slx', 'sdm', 'sdem' and 'gns'",
 }
+
+
+def check_moment_options(method: str, spec: ModelSpec, *, information: str, instrument_lags: int | None) -> None:
+    """Refuse options of one method given to the other."""
+    if method == "gmm" and information != "observed":
+        raise OptionError(f"information={information!r} belongs to method='ml': moments have no information matrix.")
+    if instrument_lags is None:
+        return
+    if method != "gmm" or not spec.lag_y:
+        raise OptionError(
+            f"instrument_lags= has no use in model={spec.name!r} with method={method!r}: it belongs to models with a "
+            "lagged response, 'sar', 'sac', 'sdm' and 'gns', with method='gmm'."
+        )
+    check_whole(instrument_lags, "instrument_lags", least=1)
 
 
 def resolve_links(design: Design, spec: ModelSpec, **given: SpatialWeights | None) -> tuple[ModelSpec, SpatialLinks]:

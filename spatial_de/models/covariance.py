@@ -10,15 +10,17 @@ import numpy as np
 
 from spatial_de.errors import IdentificationError, OptionError
 from spatial_de.models.information import score_operators
+from spatial_de.models.moments import covariance_of_moments, kernel_sum, refuse_negative
 from spatial_de.models.sandwich import quasi_likelihood, white
 from spatial_de.wording import check_whole, name_some
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from scipy.sparse import csr_array
 
     from spatial_de.models.estimate import Estimate
 
-Covariance = Literal["classical", "robust", "cluster", "cluster-time", "cluster-two-way", "driscoll-kraay"]
+Covariance = Literal["classical", "robust", "cluster", "cluster-time", "cluster-two-way", "driscoll-kraay", "hac"]
 _OF_CROSS_SECTIONS = ("classical", "robust")
 
 
@@ -39,20 +41,24 @@ class Scores:
     cross: NDArray[np.float64]
 
 
-def covariance(estimate: Estimate, kind: Covariance, *, bandwidth: int | None = None) -> NDArray[np.float64]:
+def covariance(
+    estimate: Estimate, kind: Covariance, *, bandwidth: int | None = None, kernel: csr_array | None = None
+) -> NDArray[np.float64]:
     """Covariance matrix of the reported parameters, shape (p, p).
 
     Parameters
     ----------
     estimate
-        A maximum likelihood estimate.
+        An estimate; those by the method of moments have covariances of their own (`moments.covariance_of_moments`).
     kind
         ``"classical"`` inverts the information. ``"robust"``: see `sandwich.quasi_likelihood` and `sandwich.white`.
         ``"cluster"`` allows any correlation over time within units, ``"cluster-time"`` any correlation between units
         within times, ``"cluster-two-way"`` both. ``"driscoll-kraay"`` allows any correlation between units and
-        autocorrelation up to `bandwidth` times.
+        autocorrelation up to `bandwidth` times. ``"hac"`` allows correlation between near units of a cross-section.
     bandwidth
         Lags of the Bartlett kernel of Driscoll-Kraay; by default ``floor(4 (T / 100)^(2/9))``.
+    kernel
+        Weights of pairs of units for ``"hac"``, zero on the diagonal, shape (N, N).
 
     Raises
     ------
@@ -63,8 +69,12 @@ def covariance(estimate: Estimate, kind: Covariance, *, bandwidth: int | None = 
     """
     if bandwidth is not None and kind != "driscoll-kraay":
         raise OptionError(f"bandwidth={bandwidth!r} belongs to cov='driscoll-kraay', not to cov={kind!r}.")
+    if estimate.moments is not None:
+        return covariance_of_moments(estimate, kind, kernel=kernel)
     if kind == "classical":
         return estimate.bread
+    if kind == "hac":
+        return _hac(estimate, kernel)
     T, N = estimate.e.shape
     if T < 2 and kind not in _OF_CROSS_SECTIONS:
         raise OptionError(f"cov={kind!r} needs a panel with at least two times; use cov='classical'.")
@@ -179,6 +189,31 @@ def _robust(estimate: Estimate, _bandwidth: int | None) -> NDArray[np.float64]:
     return quasi_likelihood(estimate) if spec.lag_y or spec.lag_error else white(estimate)
 
 
+def _hac(estimate: Estimate, kernel: csr_array | None) -> NDArray[np.float64]:
+    """Covariance of a linear model whose errors are correlated between near units; no small-sample factor.
+
+    References
+    ----------
+    Conley, T. G. (1999). *Journal of Econometrics* 92, 1-45. Kelejian, H. H. and Prucha, I. R. (2007). *Journal of
+    Econometrics* 140, 131-154.
+    """
+    spec = estimate.problem.spec
+    if estimate.problem.design.is_panel:
+        raise OptionError("cov='hac' is for cross-sections: use 'driscoll-kraay' or 'cluster' for panels.")
+    if spec.lag_y or spec.lag_error:
+        advice = "use method='gmm'" if not spec.lag_error else "use model='ols' or 'slx', or 'sar' or 'sdm' by 'gmm'"
+        raise OptionError(
+            f"cov='hac' is not available for model={spec.name!r} with method='ml', whose likelihood takes the errors "
+            f"to be independent: {advice}."
+        )
+    if kernel is None:
+        raise ValueError("the weights of pairs are missing")
+    bread = estimate.jacobian @ estimate.scaled_bread
+    out: NDArray[np.float64] = bread @ kernel_sum(_scores(estimate).cells[0], kernel) @ bread.T
+    refuse_negative(out, estimate.names, "hac")
+    return out
+
+
 def _scores(estimate: Estimate) -> Scores:
     problem, e, s2 = estimate.problem, estimate.e, estimate.sigma2_scaled
     T, N = e.shape
@@ -202,4 +237,4 @@ _MEATS: dict[str, Callable[[Estimate, int | None], NDArray[np.float64]]] = {
     "cluster-two-way": _cluster_two_way,
     "driscoll-kraay": _driscoll_kraay,
 }
-COVARIANCES: tuple[str, ...] = ("classical", *_MEATS)
+COVARIANCES: tuple[str, ...] = ("classical", *_MEATS, "hac")

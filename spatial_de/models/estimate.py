@@ -22,11 +22,12 @@ from spatial_de.models.surface import Surface, maximise_surface
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from spatial_de.models.moments import MomentEstimate
     from spatial_de.models.problem import Problem
     from spatial_de.weights import SpatialWeights
 
 Information = Literal["observed", "expected"]
-_ROUNDING = 1e-26  # error variance relative to the response below which nothing but rounding is left
+ROUNDING = 1e-26  # error variance relative to the response below which nothing but rounding is left
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ class Estimate:
         How it was found.
     logdet
         The log-determinant of the spatial lag; None for models without one.
+    moments
+        What an estimate by the method of moments rests on; None for maximum likelihood.
     """
 
     problem: Problem
@@ -75,6 +78,7 @@ class Estimate:
     loglik: float
     optimization: Optimization
     logdet: LogDeterminant | None = None
+    moments: MomentEstimate | None = None
 
 
 def estimate_ml(problem: Problem, *, information: Information = "observed", logdet: Method = "auto") -> Estimate:
@@ -122,7 +126,7 @@ def estimate_ml(problem: Problem, *, information: Information = "observed", logd
 
 def _check_fit(point: Point, *, linear: bool) -> Point:
     """Refuse, or for linear models point out, that nothing but rounding is left over."""
-    if point.sigma2 > _ROUNDING:
+    if point.sigma2 > ROUNDING:
         return point
     if not linear or not point.sigma2 > 0.0:
         raise IdentificationError("The regressors fit the response exactly: there is no error left to model.")

@@ -267,6 +267,25 @@ def _lagged_regressors(
     return out
 
 
+def lagged_instruments(problem: Problem, powers: int) -> NDArray[np.float64]:
+    """Spatial lags of the regressors of a cross-section, shape (N, m): what a lagged response depends on beyond them.
+
+    ``W z`` to ``W^powers z`` of every column z of `Problem.Z` but the constant and dummies, shape of each as scaled
+    there.
+    """
+    lag = _Lag(problem.weights, problem.eliminated)
+    first = int(INTERCEPT in problem.names)
+    n_own = len(problem.design.x_names)
+    own = [first + j for j, dummy in enumerate(problem.design.dummies) if not dummy]
+    found = []
+    for j in (*own, *range(first + n_own, first + n_own + len(problem.lagged))):
+        column = _Column(problem.Z[:, :, j], problem.z_centre[j] / problem.z_scale[j])
+        for _ in range(powers):
+            column = lag(column)
+            found.append(column.values[0])
+    return np.column_stack(found) if found else np.empty((problem.y.shape[1], 0))
+
+
 class _Lag:
     """Spatial lag of a centred column.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -17,7 +17,33 @@ if TYPE_CHECKING:
     from spatial_de.models.problem import Problem
 
 
-def to_original(problem: Problem, point: Point) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64]]:
+class Parameters(Protocol):
+    """Values of the scaled parameters."""
+
+    @property
+    def delta(self) -> NDArray[np.float64]:
+        """Coefficients."""
+        ...
+
+    @property
+    def rho(self) -> float:
+        """Of the lagged response."""
+        ...
+
+    @property
+    def lam(self) -> float:
+        """Of the spatial error."""
+        ...
+
+    @property
+    def sigma2(self) -> float:
+        """Of the innovations."""
+        ...
+
+
+def to_original(
+    problem: Problem, point: Parameters
+) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64]]:
     """Names, values (p,) and Jacobian (p, k + s + 1) of the reported parameters.
 
     The model was written for ``y - c_y``, ``Wy - c_Wy``, ``z_j - c_j``; only the intercept notices:

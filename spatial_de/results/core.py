@@ -15,6 +15,8 @@ from spatial_de.models.covariance import COVARIANCES, Covariance, default_bandwi
 from spatial_de.results import spillovers
 from spatial_de.results.numbers import Numbers
 from spatial_de.results.summary import render_summary
+from spatial_de.weights import SpatialWeights
+from spatial_de.weights.kernel import as_kernel
 from spatial_de.wording import check_option
 
 _ON_TIMES = {
@@ -40,7 +42,9 @@ class Results(Numbers):
     The numbers (`params`, `std_errors`, `loglik`, ...) are those of `Numbers`.
     """
 
-    def with_cov(self, cov: Covariance, *, bandwidth: int | None = None) -> Results:
+    def with_cov(
+        self, cov: Covariance, *, bandwidth: int | None = None, hac_weights: SpatialWeights | None = None
+    ) -> Results:
         """The same estimate with another covariance.
 
         Parameters
@@ -48,13 +52,25 @@ class Results(Numbers):
         cov
             ``"classical"``; ``"robust"``: to errors that are not normal (quasi maximum likelihood), in linear models to
             different variances (White); ``"cluster"`` (by unit), ``"cluster-time"``, ``"cluster-two-way"``,
-            ``"driscoll-kraay"``.
+            ``"driscoll-kraay"``; ``"hac"``: to correlation between near units of a cross-section, for ols, slx and, by
+            ``method="gmm"``, sar and sdm. With ``method="gmm"`` ``"robust"`` allows different variances; models with a
+            spatial error have other moments, and therefore another estimate, under it: it is chosen in `fit`.
         bandwidth
             Lags of the Driscoll-Kraay kernel.
+        hac_weights
+            Kernel weights of pairs of units for ``"hac"``, as `weights.kernel` makes them; a unit has weight one with
+            itself.
         """
         check_option(cov, COVARIANCES, "cov")
-        if cov != "classical" and self.method != "ml":
-            raise OptionError(f"cov={cov!r} is available for method='ml' only; this fit used {self.method!r}.")
+        kernel = None
+        if hac_weights is not None:
+            if cov != "hac":
+                raise OptionError(f"hac_weights= belongs to cov='hac', not to cov={cov!r}.")
+            kernel = as_kernel(hac_weights, self.units)
+        elif cov == "hac":
+            raise OptionError(
+                "cov='hac' needs hac_weights=, kernel weights of pairs: sde.weights.kernel(gdf, bandwidth=...)."
+            )
         n_times = 1 if self.times is None else len(self.times)
         known = {name: few_times_note(n_times, self.n_params, what=what) for name, what in _ON_TIMES.items()}
         notes = tuple(note for note in self.notes if note not in known.values())
@@ -63,7 +79,7 @@ class Results(Numbers):
             bandwidth = default_bandwidth(n_times) if bandwidth is None else bandwidth
         if warning and 1 < n_times < FEW_TIMES:
             notes = (*notes, warning)
-        changed = replace(self, cov_type=cov, bandwidth=bandwidth, notes=notes)
+        changed = replace(self, cov_type=cov, bandwidth=bandwidth, notes=notes, hac_weights=kernel)
         _ = changed.std_errors  # refuses here, not at the first table
         if warning in notes:
             warnings.warn(warning, EstimationWarning, stacklevel=2)

@@ -12,13 +12,16 @@ import pandas as pd
 from spatial_de.effects.inference import critical_value, two_sided_p
 from spatial_de.errors import OptionError
 from spatial_de.models.covariance import Covariance, covariance
+from spatial_de.models.moments import instrument_test
 from spatial_de.panel.transforms import within
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from scipy.sparse import csr_array
 
     from spatial_de.models import Estimate
     from spatial_de.models.optimise import Optimization
+    from spatial_de.models.two_stage import ChiSquare, FirstStage
     from spatial_de.panel.design import Design
     from spatial_de.weights import SpatialWeights
 
@@ -28,6 +31,7 @@ _COVARIANCE_LABELS = {
     "cluster-time": "clustered by time",
     "cluster-two-way": "clustered by unit and time",
     "driscoll-kraay": "Driscoll-Kraay",
+    "hac": "spatial HAC",
 }
 
 
@@ -49,6 +53,8 @@ class Numbers:
         Lags of the Driscoll-Kraay kernel, or None.
     notes
         What the reader should know: warnings given during the fit, treatments chosen.
+    hac_weights
+        Kernel weights of ``cov="hac"``, in the order of the units used, or None.
     """
 
     estimate: Estimate
@@ -57,6 +63,7 @@ class Numbers:
     cov_type: Covariance
     bandwidth: int | None
     notes: tuple[str, ...]
+    hac_weights: SpatialWeights | None = None
 
     @property
     def _design(self) -> Design:
@@ -147,6 +154,8 @@ class Numbers:
         if self.cov_type != "robust":
             return _COVARIANCE_LABELS[self.cov_type]
         spec = self.estimate.problem.spec
+        if self.method == "gmm":
+            return "heteroskedasticity-robust"
         return "robust to non-normal errors" if spec.lag_y or spec.lag_error else "heteroskedasticity-robust (HC1)"
 
     @property
@@ -161,12 +170,16 @@ class Numbers:
 
     @cached_property
     def _covariance(self) -> NDArray[np.float64]:
-        matrix = covariance(self.estimate, self.cov_type, bandwidth=self.bandwidth)
+        matrix = covariance(self.estimate, self.cov_type, bandwidth=self.bandwidth, kernel=self._kernel)
         df = self.df_resid
         if self.cov_type == "classical" and df is not None:
             matrix = matrix.copy()
             matrix[:-1, :-1] *= self.estimate.problem.n / df
         return matrix
+
+    @property
+    def _kernel(self) -> csr_array | None:
+        return None if self.hac_weights is None else self.hac_weights.sparse
 
     @property
     def std_errors(self) -> pd.Series:
@@ -229,9 +242,30 @@ class Numbers:
         return float(np.log(self.n_likelihood)) * self.n_params - 2.0 * self.loglik
 
     @property
+    def overidentification(self) -> ChiSquare | None:
+        """Hansen's J of the instruments under `cov_type`, Sargan's under the classical one; None if there is none."""
+        return instrument_test(self.estimate, self.cov_type, kernel=self._kernel)
+
+    @property
+    def first_stage(self) -> FirstStage | None:
+        """F test of the instruments in the regression of the lagged response; None where there are no instruments."""
+        return None if self.estimate.moments is None else self.estimate.moments.first
+
+    @property
     def r_squared(self) -> float:
-        """Share of the response's sum of squares, effects taken out, that the innovations leave out."""
+        """Share of the response's sum of squares, effects taken out, that the innovations leave out.
+
+        With ``method="gmm"``: squared correlation of the response and ``rho W y + X beta + W X theta``.
+        """
         problem = self.estimate.problem
+        if self.method == "gmm":
+            explained = problem.Z[0] @ self.estimate.delta
+            if problem.Wy is not None:
+                explained = explained + self.estimate.rho * problem.Wy[0]
+            explained = explained - explained.mean()
+            size = float(explained @ explained)
+            around = problem.y[0] - problem.y[0].mean()
+            return float(explained @ around) ** 2 / (size * float(around @ around)) if size > 1e-20 else 0.0
         y = within(problem.y, problem.effects)  # also where dummies of times stand among the regressors
         y = y - y.mean() if self._design.intercept else y
         return float(1.0 - np.sum(self.estimate.e**2) / np.sum(y**2))

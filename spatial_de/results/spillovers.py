@@ -14,7 +14,7 @@ from spatial_de.effects import spread
 from spatial_de.effects.core import Effects, admissible, compute_effects, wrap
 from spatial_de.effects.inference import Coefficients, Sampling, infer
 from spatial_de.effects.replications import Positions
-from spatial_de.errors import OptionError
+from spatial_de.errors import IdentificationError, OptionError
 from spatial_de.wording import check_option, check_whole
 
 if TYPE_CHECKING:
@@ -98,7 +98,19 @@ def coefficients(fit: Results) -> Coefficients:
     params = np.append(fit.estimate.params, 0.0)[positions]
     padded = np.pad(fit.cov.to_numpy(), (0, 1))[np.ix_(positions, positions)]
     m = len(at.terms)
+    _refuse_explosive(fit)
     return Coefficients(at.terms, params[:m], params[m:-1], float(params[-1]), padded, fit.df_resid)
+
+
+def _refuse_explosive(fit: Results) -> None:
+    """By the method of moments rho can lie where effects do not exist."""
+    logdet, rho = fit.estimate.logdet, fit.estimate.rho
+    if fit.method == "gmm" and logdet is not None and not logdet.bounds[0] < rho < logdet.bounds[1]:
+        low, high = logdet.bounds
+        raise IdentificationError(
+            f"rho = {rho:.4f} lies outside its admissible interval ({low:.4f}, {high:.4f}): there are no effects. Use "
+            "method='ml', other instruments or another model."
+        )
 
 
 def _with_indirect(values: Any) -> Any:

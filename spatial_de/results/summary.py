@@ -36,14 +36,7 @@ def _header(fit: Results) -> list[str]:
     names = {"w": "Weights", "error_weights": "of the error", "durbin_weights": "of regressors"}
     for name, w in fit.distinct_weights.items():
         left.append((names[name], f"{w.provenance.rule}, {w.normalization}"))
-    right = [
-        ("Observations", f"{fit.nobs:,}"),
-        ("in the likelihood", f"{fit.n_likelihood:,}"),
-        ("Log-likelihood", _number(fit.loglik)),
-        ("AIC", _number(fit.aic)),
-        ("BIC", _number(fit.bic)),
-        ("R-squared", f"{fit.r_squared:.4f}" + (" (within)" if fit.fixed != "none" else "")),
-    ]
+    right = [("Observations", f"{fit.nobs:,}"), *(_of_moments(fit) if fit.method == "gmm" else _of_likelihood(fit))]
     rows = []
     for i in range(max(len(left), len(right))):
         cell = f"{left[i][0]:<14} {left[i][1]}" if i < len(left) else ""
@@ -52,6 +45,27 @@ def _header(fit: Results) -> list[str]:
             rows.append(cell)
             cell = ""
         rows.append(f"{cell:<{_WIDTH - 34}}{other}".rstrip())
+    return rows
+
+
+def _of_likelihood(fit: Results) -> list[tuple[str, str]]:
+    return [
+        ("in the likelihood", f"{fit.n_likelihood:,}"),
+        ("Log-likelihood", _number(fit.loglik)),
+        ("AIC", _number(fit.aic)),
+        ("BIC", _number(fit.bic)),
+        ("R-squared", f"{fit.r_squared:.4f}" + (" (within)" if fit.fixed != "none" else "")),
+    ]
+
+
+def _of_moments(fit: Results) -> list[tuple[str, str]]:
+    rows = [("Pseudo R-squared", f"{fit.r_squared:.4f}")]
+    if fit.first_stage is not None:
+        first = fit.first_stage
+        rows += [("Instruments of W y", f"{first.df}"), (f"First F({first.df}, {first.df_resid})", f"{first.F:.2f}")]
+    test = fit.overidentification
+    if test is not None:
+        rows += [(f"Hansen J({test.df})", _number(test.statistic)), ("p-value of J", f"{test.p_value:.3f}")]
     return rows
 
 
@@ -90,8 +104,10 @@ def _footer(fit: Results) -> str:
     parts = [f"Standard errors: {fit.cov_label}"]
     if fit.cov_type == "driscoll-kraay":
         parts[0] += f", bandwidth {fit.bandwidth}"
+    if fit.hac_weights is not None:
+        parts[0] += f", {fit.hac_weights.provenance.rule}"
     if fit.method == "gmm":
-        parts.append("spatial two-stage least squares (spreg)")
+        parts += _of_method(fit)
     elif record.bounds is not None:
         parts += [
             f"{fit.information} information",
@@ -100,6 +116,20 @@ def _footer(fit: Results) -> str:
         if len(record.local_maxima) > 1:
             parts.append(f"the highest of {len(record.local_maxima)} maxima")
     return "; ".join(parts) + "."
+
+
+def _of_method(fit: Results) -> list[str]:
+    moments, problem = fit.estimate.moments, fit.estimate.problem
+    if moments is None:
+        return []
+    parts = []
+    if moments.first is not None:
+        parts.append(f"spatial two-stage least squares, instruments W to the power {moments.powers} of the regressors")
+    bounds = fit.optimization.bounds
+    if problem.spec.lag_error and bounds is not None:
+        kind = "equal" if moments.variances == "equal" else "different"
+        parts.append(f"generalised moments of the error, {kind} variances, lambda in {_intervals(bounds)}")
+    return parts
 
 
 def _intervals(bounds: tuple[Any, Any]) -> str:

@@ -285,7 +285,7 @@ def _effect_rows(effects: Effects, head: str) -> pd.DataFrame:
 def _facts(fit: Results) -> dict[str, object]:
     facts: dict[str, object] = {
         "Observations": fit.nobs,
-        "in the likelihood": fit.n_likelihood,
+        "in the likelihood": fit.n_likelihood if fit.method == "ml" else None,
         "Log-likelihood": fit.loglik,
         "AIC": fit.aic,
         "R-squared": fit.r_squared,
@@ -312,6 +312,8 @@ def _notes(fits: list[Results], effects: list[Effects | None], *, below: Below, 
                 f"Errors of effects from {shown.draws:,} draws, seed {shown.seed}; their p-values from the shares of "
                 "draws on either side of zero."
             )
+    if any(fit.method == "gmm" for fit in fits):
+        notes.append("R-squared without a likelihood: squared correlation with what regressors and lag explain.")
     if any(fit.fixed != "none" for fit in fits):
         notes.append("R-squared: of the variation that fixed effects leave.")
     if len({(fit.n_likelihood, fit.fixed, fit.bias, fit.response) for fit in fits}) > 1:

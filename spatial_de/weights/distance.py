@@ -74,7 +74,7 @@ def knn(gdf: gpd.GeoDataFrame, *, k: int = 4, normalize: Normalization = "row") 
     >>> w.describe()["neighbors_max"]
     4
     """
-    place = _locate(gdf)
+    place = locate(gdf)
     n = len(place.ids)
     k = check_count(k, "k", most=n - 1, why=f": there are {plural(n, 'unit')}")
     found = _nearest(place, np.arange(n), k=k)
@@ -137,8 +137,8 @@ def inverse_distance(
     True
     """
     power = check_positive(power, "power")
-    place = _locate(gdf)
-    pairs = _pairs_within(place, None if cutoff is None else check_positive(cutoff, "cutoff", unit=" of kilometres"))
+    place = locate(gdf)
+    pairs = pairs_within(place, None if cutoff is None else check_positive(cutoff, "cutoff", unit=" of kilometres"))
     _refuse_coincident(place, pairs)
     reach = "" if cutoff is None else f", up to {cutoff:g} km"
     return _finish(
@@ -197,8 +197,8 @@ def distance_band(
     """
     threshold = check_positive(threshold, "threshold", unit=" of kilometres")
     check_option(kernel, _KERNELS, "kernel")
-    place = _locate(gdf)
-    pairs = _pairs_within(place, threshold)
+    place = locate(gdf)
+    pairs = pairs_within(place, threshold)
     return _finish(
         place,
         pairs,
@@ -211,7 +211,7 @@ def distance_band(
     )
 
 
-class _Pairs(NamedTuple):
+class Pairs(NamedTuple):
     """Pairs i < j of positions and their distances in kilometres, three arrays of one length."""
 
     i: NDArray[np.intp]
@@ -227,7 +227,8 @@ class _Nearest(NamedTuple):
     tied: NDArray[np.bool_]
 
 
-def _locate(gdf: gpd.GeoDataFrame) -> Points:
+def locate(gdf: gpd.GeoDataFrame) -> Points:
+    """Labelled points of a map, checked."""
     if not hasattr(gdf, "geometry"):
         raise WeightsError(f"Distances need a GeoDataFrame indexed by unit, got {type(gdf).__name__}.")
     place: Points = boundaries.points(gdf)
@@ -240,7 +241,7 @@ def _locate(gdf: gpd.GeoDataFrame) -> Points:
     return place
 
 
-def _pairs_within(place: Points, km: float | None) -> _Pairs:
+def pairs_within(place: Points, km: float | None) -> Pairs:
     """All pairs of units, or those at most `km` apart."""
     from scipy.spatial import KDTree
     from scipy.spatial.distance import pdist
@@ -249,13 +250,13 @@ def _pairs_within(place: Points, km: float | None) -> _Pairs:
     if km is None:
         check_capacity(n * (n - 1), advice="Pass cutoff= in kilometres to keep near links only")
         i, j = np.triu_indices(n, 1)
-        return _Pairs(i, j, place.arc_km(pdist(place.xyz_km)))
+        return Pairs(i, j, place.arc_km(pdist(place.xyz_km)))
     tree = KDTree(place.xyz_km)
     chord = place.chord_km(km * (1.0 + _SAME))
     check_capacity(int(tree.count_neighbors(tree, chord)) - n, advice="Choose a smaller distance")
     found = tree.query_pairs(chord, output_type="ndarray")
     i, j = found[:, 0], found[:, 1]
-    return _Pairs(i, j, _distances(place, i, j))
+    return Pairs(i, j, _distances(place, i, j))
 
 
 def _distances(place: Points, i: NDArray[np.intp], j: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -264,7 +265,7 @@ def _distances(place: Points, i: NDArray[np.intp], j: NDArray[np.intp]) -> NDArr
 
 def _finish(
     place: Points,
-    pairs: _Pairs,
+    pairs: Pairs,
     *,
     rule: str,
     weights: NDArray[np.float64],
@@ -320,7 +321,7 @@ def _nearest(place: Points, units: NDArray[np.intp], *, k: int) -> _Nearest:
     return _Nearest(positions, place.arc_km(last), tied)
 
 
-def _refuse_coincident(place: Points, pairs: _Pairs) -> None:
+def _refuse_coincident(place: Points, pairs: Pairs) -> None:
     same = pairs.km <= _COINCIDENT_KM
     if same.any():
         names = name_some([(place.ids[a], place.ids[b]) for a, b in zip(pairs.i[same], pairs.j[same], strict=True)])

@@ -124,8 +124,8 @@ REFUSED = {
     "23b too few units for the instruments": (
         lambda: fit("y ~ x + z", CROSS, method="gmm"),
         e.IdentificationError,
-        "The instruments do not determine the coefficients (H'H singular - no inverse): use fewer regressors, more units, "
-        "or method='ml'.",
+        "8 instruments for 8 units fit the lagged response exactly: use fewer regressors, a smaller instrument_lags=, "
+        "more units, or method='ml'.",
     ),
     "26a columns twice in a cross-section": (
         lambda: fit(data=pd.concat([CROSS, CROSS[["x"]]], axis=1), model="sar"),
@@ -146,7 +146,7 @@ REFUSED = {
     "47a effects of an estimate at the bound": (
         lambda: quietly(lambda: fit(data=panel(COMMON), model="sar", fixed="individual")).effects(),
         e.ConvergenceError,
-        "The estimate has no covariance (rho is at its bound), so that effects have none either.",
+        "The estimate has no covariance (rho or lambda is at its bound), so that effects have none either.",
     ),
     "50a fixed effects of a cross-section": (
         lambda: fit(data=CROSS, model="sar", fixed="two-way"),
@@ -279,6 +279,80 @@ REFUSED = {
         lambda: fit(method="gmm"),
         e.OptionError,
         "method='gmm' is for cross-sections; panels are estimated by method='ml'.",
+    ),
+    "Gc two-stage least squares without anything endogenous": (
+        lambda: fit(data=CROSS, model="slx", method="gmm"),
+        e.OptionError,
+        "method='gmm' has no use in model='slx', whose regressors are their own instruments: use method='ml', which is "
+        "least squares, with cov='robust' or 'hac'.",
+    ),
+    "Gd instruments where there are none": (
+        lambda: fit(data=CROSS, model="sem", method="gmm", instrument_lags=2),
+        e.OptionError,
+        "instrument_lags= has no use in model='sem' with method='gmm': it belongs to models with a lagged response, 'sar', "
+        "'sac', 'sdm' and 'gns', with method='gmm'.",
+    ),
+    "Ge half a lag": (
+        lambda: fit(data=CROSS, model="sar", method="gmm", instrument_lags=0.5),
+        e.OptionError,
+        "instrument_lags=0.5 is not allowed: give a whole number of at least 1.",
+    ),
+    "Gf information of moments": (
+        lambda: fit(data=CROSS, model="sar", method="gmm", information="expected"),
+        e.OptionError,
+        "information='expected' belongs to method='ml': moments have no information matrix.",
+    ),
+    "Gg clusters of a cross-section": (
+        lambda: fit(data=CROSS, model="sem", method="gmm", cov="cluster"),
+        e.OptionError,
+        "cov='cluster' is not available for model='sem' with method='gmm': use 'classical' or 'robust'. Its spatial error "
+        "is a model of the correlation that cov='hac' leaves open; for 'hac' use a model without it.",
+    ),
+    "Ha a kernel that is not given": (
+        lambda: fit(data=CROSS, model="ols", cov="hac"),
+        e.OptionError,
+        "cov='hac' needs hac_weights=, kernel weights of pairs: sde.weights.kernel(gdf, bandwidth=...).",
+    ),
+    "Hb a kernel without use": (
+        lambda: fit(data=CROSS, model="ols", cov="robust", hac_weights=W),
+        e.OptionError,
+        "hac_weights= belongs to cov='hac', not to cov='robust'.",
+    ),
+    "Hc a kernel as an array": (
+        lambda: fit(data=CROSS, model="ols", cov="hac", hac_weights=RING),
+        e.WeightsError,
+        "hac_weights must be SpatialWeights, not ndarray: use sde.weights.kernel(gdf, bandwidth=...), or "
+        "sde.weights.from_matrix(K, ids) for kernel weights of your own.",
+    ),
+    "Hd a kernel of one direction": (
+        lambda: fit(data=CROSS, model="ols", cov="hac", hac_weights=SpatialWeights(np.triu(0.5 * RING), IDS)),
+        e.WeightsError,
+        "hac_weights must be the same in both directions, K_ij = K_ji, which they are not for ('u0', 'u1'). Use "
+        "sde.weights.kernel(gdf, bandwidth=...), or weights with normalize='none'.",
+    ),
+    "He a kernel above one": (
+        lambda: fit(data=CROSS, model="ols", cov="hac", hac_weights=SpatialWeights(2.0 * RING, IDS)),
+        e.WeightsError,
+        "hac_weights are weights of pairs against one of a unit with itself: 2 of ('u0', 'u1') is above one. Use "
+        "sde.weights.kernel(gdf, bandwidth=...), or weights with normalize='none'.",
+    ),
+    "Hf a kernel of other units": (
+        lambda: fit(data=CROSS, model="ols", cov="hac", hac_weights=SpatialWeights(0.5 * RING, [*IDS[:-1], "zz"])),
+        e.AlignmentError,
+        "The units of weights and data are not the same; 1 unit of data not in weights: 'u7'; 1 unit of weights not in "
+        "data: 'zz'. Drop or add units explicitly (w.subset(ids), panel.select(units=...)) so that both hold the same "
+        "ones.",
+    ),
+    "Hg a kernel of a panel": (
+        lambda: fit(model="ols", cov="hac", hac_weights=SpatialWeights(0.5 * RING, IDS)),
+        e.OptionError,
+        "cov='hac' is for cross-sections: use 'driscoll-kraay' or 'cluster' for panels.",
+    ),
+    "Hh a likelihood of correlated errors": (
+        lambda: fit(data=CROSS, model="sar", cov="hac", hac_weights=SpatialWeights(0.5 * RING, IDS)),
+        e.OptionError,
+        "cov='hac' is not available for model='sar' with method='ml', whose likelihood takes the errors to be independent: "
+        "use method='gmm'.",
     ),
 }
 

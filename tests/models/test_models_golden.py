@@ -14,7 +14,6 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "models"
 TOLERANCE = 1e-6
 CIGARETTES = json.loads((GOLDEN / "cigarettes_exact.json").read_text())["cases"]
 COLUMBUS = json.loads((GOLDEN / "columbus_spatialreg.json").read_text())["cases"]
-GMM = json.loads((GOLDEN / "columbus_spreg_gmm.json").read_text())["cases"]
 
 
 def close(found, expected, tolerance=TOLERANCE):
@@ -120,25 +119,3 @@ class TestColumbus:
             close(table.loc[term, "estimate"], values, case.get("tolerance", TOLERANCE))
         for term, values in case.get("effects_se", {}).items():
             close(table.loc[term, "std_error"], values)
-
-
-@pytest.mark.parametrize("case", GMM, ids=lambda case: case["model"])
-class TestColumbusGmm:
-    def test_estimates(self, case, columbus):
-        fit = sde.fit("CRIME ~ INC + HOVAL", *columbus, model=case["model"], method="gmm")
-        terms = list(case["estimate"])
-        close(fit.params[terms], list(case["estimate"].values()))
-        close(fit.std_errors[terms], list(case["std_error"].values()))
-        close(fit.cov.loc[terms, terms], case["cov"], 1e-5)
-        close(fit.sigma2, case["sigma2"])
-
-    def test_effects_by_the_dense_inverse(self, case, columbus):
-        table, w = columbus
-        fit = sde.fit("CRIME ~ INC + HOVAL", table, w, model=case["model"], method="gmm")
-        effects = fit.effects("delta").table["estimate"]
-        W = w.to_dense().to_numpy()
-        S = np.linalg.inv(np.eye(49) - case["estimate"]["rho"] * W)
-        for term in ("INC", "HOVAL"):
-            M = S @ (case["estimate"][term] * np.eye(49) + case["estimate"].get(f"W_{term}", 0.0) * W)
-            direct, total = np.trace(M) / 49, M.sum() / 49
-            close(effects[term], [direct, total - direct, total])

@@ -1,11 +1,12 @@
 import itertools
 import re
+import warnings
 
 import numpy as np
 import pytest
 
 import spatial_de as sde
-from spatial_de.errors import OptionError
+from spatial_de.errors import EstimationWarning, OptionError
 from spatial_de.tables import regression, render
 from spatial_de.weights import Provenance, SpatialWeights
 
@@ -132,6 +133,17 @@ def test_cross_section_has_no_lines_on_panel_effects(ring, panel):
     frame = panel.frame.xs(2001, level="year")
     fit = sde.fit("y ~ x1 + x_2", frame, ring, model="sar")
     assert "Fixed effects" not in regression([fit]).facts.index
+
+
+def test_moments_have_no_likelihood_to_show(ring, panel):
+    frame = panel.frame.xs(2001, level="year")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", EstimationWarning)  # twelve units make weak instruments
+        fit = sde.fit("y ~ x1 + x_2", frame, ring, model="sem", method="gmm")
+    shown = regression([fit])
+    assert shown.facts.loc[["in the likelihood", "Log-likelihood", "AIC"]].isna().all(axis=None)
+    assert "R-squared without a likelihood: squared correlation with what regressors and lag explain." in shown.notes
+    assert "nan" not in repr(shown)
 
 
 def test_to_dict_and_html(table):

@@ -15,6 +15,7 @@ from spatial_de.weights import (
     from_graph,
     from_matrix,
     inverse_distance,
+    kernel,
     knn,
     read,
 )
@@ -60,6 +61,7 @@ BUILDERS = {
     "cut": lambda gdf: inverse_distance(gdf, cutoff=400, islands="nearest", normalize="none"),
     "band": lambda gdf: distance_band(gdf, threshold=400, islands="nearest", normalize="none"),
     "kernel": lambda gdf: distance_band(gdf, threshold=400, kernel="quartic", islands="keep", normalize="none"),
+    "kernel of pairs": lambda gdf: kernel(gdf, bandwidth=400, function="bisquare"),
 }
 builders = pytest.mark.parametrize("build", BUILDERS.values(), ids=BUILDERS.keys())
 
@@ -121,7 +123,7 @@ def test_knn_has_exactly_k_neighbours(gdf, data):
 @EXAMPLES
 @given(gdf=places())
 def test_distances_are_symmetric_before_normalisation(gdf):
-    for name in ("inverse distance", "cut", "band", "kernel"):
+    for name in ("inverse distance", "cut", "band", "kernel", "kernel of pairs"):
         raw = BUILDERS[name](gdf).raw
         assert (raw != raw.T).nnz == 0
 
