@@ -10,6 +10,7 @@ import numpy as np
 
 from spatial_de.errors import IdentificationError, OptionError
 from spatial_de.models.information import score_operators
+from spatial_de.models.random_covariance import random_covariance
 from spatial_de.models.sandwich import quasi_likelihood, white
 from spatial_de.wording import check_whole, name_some
 
@@ -63,6 +64,8 @@ def covariance(estimate: Estimate, kind: Covariance, *, bandwidth: int | None = 
     """
     if bandwidth is not None and kind != "driscoll-kraay":
         raise OptionError(f"bandwidth={bandwidth!r} belongs to cov='driscoll-kraay', not to cov={kind!r}.")
+    if estimate.random is not None:
+        return random_covariance(estimate, kind)
     if kind == "classical":
         return estimate.bread
     T, N = estimate.e.shape

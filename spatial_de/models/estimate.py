@@ -28,6 +28,38 @@ _ROUNDING = 1e-26  # error variance relative to the response below which nothing
 
 
 @dataclass(frozen=True)
+class UnitEffects:
+    """What an estimate says of its random unit effects, in scaled units.
+
+    Attributes
+    ----------
+    omega
+        ``ln(1 + T sigma2_mu / sigma2)``.
+    predicted
+        Best linear unbiased predictions (BLUP), shape (N,).
+    v
+        ``B (A y_t - Z delta)``, shape (T, N).
+    """
+
+    omega: float
+    predicted: NDArray[np.float64]
+    v: NDArray[np.float64]
+
+    @property
+    def at_zero(self) -> bool:
+        """Whether the variance of the unit effects was estimated as zero."""
+        return self.omega == 0.0
+
+    def without_zero(self, covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+        """A covariance of reported parameters in which sigma2_mu, where it was estimated as zero, has none."""
+        if not self.at_zero:
+            return covariance
+        out = covariance.copy()
+        out[-2, :] = out[:, -2] = np.nan
+        return out
+
+
+@dataclass(frozen=True)
 class Estimate:
     """Numbers of a fitted model, in the user's units.
 
@@ -57,6 +89,9 @@ class Estimate:
         How it was found.
     logdet
         The log-determinant of the spatial lag; None for models without one.
+    random
+        Random unit effects, in which case the parameters have ``omega`` (reported: ``sigma2_mu``) before the variance,
+        and e are the innovations that are left when the predicted effects are taken off; None without.
     """
 
     problem: Problem
@@ -73,6 +108,7 @@ class Estimate:
     loglik: float
     optimization: Optimization
     logdet: LogDeterminant | None = None
+    random: UnitEffects | None = None
 
 
 def estimate_ml(problem: Problem, *, information: Information = "observed", logdet: Method = "auto") -> Estimate:
@@ -105,7 +141,7 @@ def estimate_ml(problem: Problem, *, information: Information = "observed", logd
             if information == "observed"
             else expected_information(problem, point, sigma2=point.sigma2)
         )
-        scaled_bread = _invert(info, point, record)
+        scaled_bread = invert_information(info, point, record)
     else:
         size = problem.k + problem.spec.lag_y + problem.spec.lag_error + 1
         scaled_bread = np.full((size, size), np.nan)
@@ -216,7 +252,7 @@ def _sketched(likelihood: Likelihood) -> Likelihood:
     return replace(likelihood, lag=changed(likelihood.lag), error=changed(likelihood.error))
 
 
-def _invert(info: NDArray[np.float64], point: Point, record: Optimization) -> NDArray[np.float64]:
+def invert_information(info: NDArray[np.float64], point: Point, record: Optimization) -> NDArray[np.float64]:
     """Inverse of an information matrix by its partition into delta and the rest."""
     parts = partition(info, point)
     size = np.sqrt(np.abs(np.diag(parts.schur)))
