@@ -170,6 +170,12 @@ def _check_fit(point: Point, *, linear: bool) -> Point:
 
 def make_likelihood(problem: Problem, *, logdet: Method = "auto") -> Likelihood:
     """The likelihood of a problem."""
+    lag, error = log_jacobians(problem, logdet=logdet)
+    return Likelihood(data=Compressed.of(problem), n=problem.n, lag=lag, error=error)
+
+
+def log_jacobians(problem: Problem, *, logdet: Method) -> tuple[LogJacobian | None, LogJacobian | None]:
+    """Of rho and lambda; None where the model has no such parameter."""
 
     def jacobian(w: SpatialWeights | None) -> LogJacobian | None:
         if w is None:
@@ -178,11 +184,9 @@ def make_likelihood(problem: Problem, *, logdet: Method = "auto") -> Likelihood:
         return LogJacobian(full.without_unit_root() if problem.drop_unit_root else full, problem.periods)
 
     spec = problem.spec
-    return Likelihood(
-        data=Compressed.of(problem),
-        n=problem.n,
-        lag=jacobian(problem.weights) if spec.lag_y else None,
-        error=jacobian(problem.error_weights) if spec.lag_error else None,
+    return (
+        jacobian(problem.weights) if spec.lag_y else None,
+        jacobian(problem.error_weights) if spec.lag_error else None,
     )
 
 

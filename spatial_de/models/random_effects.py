@@ -8,8 +8,7 @@ import numpy as np
 
 from spatial_de.errors import IdentificationError
 from spatial_de.logdet import Method, log_determinant
-from spatial_de.models.estimate import Estimate, Information, UnitEffects, invert_information
-from spatial_de.models.likelihood import LogJacobian
+from spatial_de.models.estimate import Estimate, Information, UnitEffects, invert_information, log_jacobians
 from spatial_de.models.random_covariance import expected_random_information
 from spatial_de.models.random_likelihood import RandomLikelihood, RandomPoint
 from spatial_de.models.random_search import maximise_random
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spatial_de.models.problem import Problem
-    from spatial_de.weights import SpatialWeights
 
 
 def estimate_random(problem: Problem, *, information: Information = "observed", logdet: Method = "auto") -> Estimate:
@@ -94,16 +92,8 @@ def estimate_random(problem: Problem, *, information: Information = "observed", 
 
 def random_likelihood(problem: Problem, *, logdet: Method = "auto") -> RandomLikelihood:
     """The likelihood of a problem with random effects."""
-
-    def jacobian(w: SpatialWeights | None) -> LogJacobian | None:
-        return None if w is None else LogJacobian(log_determinant(w, logdet), problem.periods)
-
-    spec = problem.spec
-    return RandomLikelihood.of(
-        problem,
-        lag=jacobian(problem.weights) if spec.lag_y else None,
-        error=jacobian(problem.error_weights) if spec.lag_error else None,
-    )
+    lag, error = log_jacobians(problem, logdet=logdet)
+    return RandomLikelihood.of(problem, lag=lag, error=error)
 
 
 def _refuse_few_units(problem: Problem) -> None:
@@ -161,4 +151,4 @@ def _filtered(
         raise ValueError("a model without a spatial error has no filter")
     M = problem.error_weights.sparse
     filtered: NDArray[np.float64] = x - point.plain.lam * ((M.T if transposed else M) @ x)
-    return within(filtered[None, :], problem.eliminated)[0]
+    return np.asarray(within(filtered[None, :], problem.eliminated)[0])

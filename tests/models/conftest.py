@@ -41,14 +41,24 @@ def columbus():
     return table, _weights("columbus_links.csv", table.index)
 
 
+def _beside(name):
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.fixture(scope="session")
 def dense():
     """The brute-force module beside this file."""
-    spec = importlib.util.spec_from_file_location("dense", Path(__file__).parent / "dense.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["dense"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+    return _beside("dense")
+
+
+@pytest.fixture(scope="session")
+def dense_random():
+    """The brute-force module of random effects beside this file."""
+    return _beside("dense_random")
 
 
 @pytest.fixture(scope="session")
