@@ -152,9 +152,10 @@ def maximise_random(likelihood: RandomLikelihood) -> tuple[RandomPoint, Optimiza
     if not exact:
         climber = _Climber(likelihood, bounds)
         rivals = [one for one in summits if one.point.loglik > summits[0].point.loglik - SKETCH_ERROR]
-        for one in rivals:
-            _announce(rough, one.point)
-        summits = _distinct([climber.climb(climber.at(rough.x(one.point))) for one in rivals], climber)
+        summits = _distinct([climber.climb(climber.at(_prepared(rough, one.point))) for one in rivals], climber)
+        if climber.at_bound(summits[0].point):  # it may be the sketch that is wrong
+            centre = np.append(np.zeros(len(bounds)), 1.0)
+            summits = _distinct([*summits, climber.climb(climber.at(centre))], climber)
     best = summits[0]
     record = Optimization(
         parameter=" and ".join([*["rho"] * bool(likelihood.lag), *["lambda"] * bool(likelihood.error), SHARE]),
@@ -234,16 +235,23 @@ def _distinct(summits: list[_Summit], climber: _Climber) -> list[_Summit]:
     return kept
 
 
-def _announce(climber: _Climber, p: RandomPoint) -> None:
-    """Say that the log-determinants will be asked for within ten standard errors of a maximum of the sketch."""
+def _prepared(climber: _Climber, p: RandomPoint) -> NDArray[np.float64]:
+    """Where a climb of the exact likelihood starts from a maximum of the sketch.
+
+    The log-determinants are told that they will be asked within ten standard errors around it. From the end of an
+    interval, where a sketch is at its worst, the start is moved inwards, and nothing is prepared.
+    """
+    x, spatial = climber.x(p), len(climber.free) - 1
+    if climber.at_bound(p):
+        return np.append(0.9 * x[:spatial], x[-1])
     hessian = climber.moving(p)[1]
-    spatial = len(climber.free) - 1
     try:
         errors = np.sqrt(np.maximum(np.diag(np.linalg.inv(-hessian)), 0.0))[:spatial]
     except np.linalg.LinAlgError:
         errors = np.zeros(spatial)
     lik = climber.likelihood
     jacobians = [jacobian for jacobian in (lik.lag, lik.error) if jacobian]
-    for x, error, (low, high), jacobian in zip(climber.x(p), errors, climber.bounds, jacobians, strict=False):
+    for value, error, (low, high), jacobian in zip(x[:spatial], errors, climber.bounds[:-1], jacobians, strict=True):
         reach = WINDOW * float(error) or 0.05 * (high - low)
-        jacobian.logdet.prepare(float(x) - reach, float(x) + reach)
+        jacobian.logdet.prepare(float(value) - reach, float(value) + reach)
+    return x
