@@ -98,3 +98,92 @@ def test_time_effects_by_transformation(model, form, information, instance, dens
     brute.Z = brute.Z[:, 1:]  # the intercept is gone with the means over units
     same(fit, brute, expected_information=information == "expected")
     assert fit.n_likelihood == 9 * 4
+
+
+def brute_prediction(fit, brute):
+    """``E[mu | y] = sigma2_mu D' Omega^-1 u`` with D the dummies of units."""
+    params = fit.params.to_numpy()
+    k, T, N = brute.Z.shape[1], brute.T, len(brute.W)
+    spatial, (s2_mu, s2) = params[k:-2], params[-2:]
+    u = brute.target(spatial) - brute.Z @ params[:k]
+    loading = np.kron(np.ones((T, 1)), np.eye(N))
+    if brute.form == "kkp":
+        loading = loading @ np.linalg.inv(np.eye(N) - brute.split(spatial)[1] * brute.M)
+    return s2_mu * loading.T @ np.linalg.solve(s2 * brute.covariance(spatial, s2_mu / s2), u), u, loading
+
+
+@each_form
+@pytest.mark.parametrize("kind", ["asymmetric", "binary"])
+def test_predicted_effects_and_residuals(model, form, kind, instance, dense, dense_random):
+    panel, w, (y, X, W) = instance(kind, n=12, seed=3)
+    fit = quiet_fit(panel, w, model=model, random=form)
+    brute = dense_random.build_random(y, X, W, **flags(model), form=form, interval=dense.admissible)
+    mu, u, loading = brute_prediction(fit, brute)
+    np.testing.assert_allclose(fit.unit_effects, mu, rtol=1e-9, atol=1e-11)
+    lam = fit.params.get("lambda", 0.0)
+    filtered = (u - loading @ mu).reshape(y.shape) @ (np.eye(12) - lam * W).T
+    np.testing.assert_allclose(fit.residuals.unstack("unit").to_numpy(), filtered, rtol=1e-9, atol=1e-11)
+    np.testing.assert_allclose(fit.fitted.unstack("unit").to_numpy(), y - filtered, rtol=1e-9)
+
+
+@pytest.mark.parametrize("form", ["bsk", "kkp"])
+@pytest.mark.parametrize("model", ["gns", "sac"])
+def test_weights_of_their_own(model, form, instance, dense, dense_random):
+    panel, w, (y, X, W) = instance("asymmetric-row", n=8, seed=3)
+    _, other, (_, _, M) = instance("binary", n=8, seed=31)
+    lagged = {"durbin_weights": other} if model == "gns" else {}
+    fit = quiet_fit(panel, w, model=model, random=form, error_weights=other, **lagged)
+    brute = dense_random.build_random(y, X, W, **flags(model), form=form, M=M, durbin_W=M, interval=dense.admissible)
+    same(fit, brute)
+
+
+def by_unit(model, params, brute):
+    """Scores by pairs of units from explicit matrices, their expectation taken off, shape (N, N, p).
+
+    ``s_x = v' (C x Q_x) v + l_x'(C x I) v - constants`` with C the inverse covariance over time, ``Q`` and ``l`` from
+    differentiating the dense log-likelihood's parts.
+    """
+    k, T, N = brute.Z.shape[1], brute.T, len(brute.W)
+    spatial, (s2_mu, s2) = params[k:-2], params[-2:]
+    rho, lam = brute.split(spatial)
+    A, B = np.eye(N) - rho * brute.W, np.eye(N) - lam * brute.M
+    over_time = s2 * np.eye(T) + s2_mu * np.ones((T, T))
+    C = np.linalg.inv(over_time)
+    mean = (brute.Z @ params[:k]).reshape(T, N)
+    v = (brute.y.reshape(T, N) @ A.T - mean) @ B.T
+    # quadratic form between units, matrix over time, linear part
+    parts = [(np.zeros((N, N)), C, brute.Z[:, j].reshape(T, N) @ B.T) for j in range(k)]
+    G = brute.W @ np.linalg.inv(A)
+    if brute.lag:
+        parts.append((B @ G @ np.linalg.inv(B), C, mean @ G.T @ B.T))
+    if brute.error:
+        parts.append((brute.M @ np.linalg.inv(B), C, np.zeros((T, N))))
+    changes = (np.ones((T, T)), np.eye(T))  # of the covariance over time, by sigma2_mu and sigma2
+    parts += [(0.5 * np.eye(N), C @ change @ C, np.zeros((T, N))) for change in changes]
+    pairs = np.zeros((N, N, len(parts)))
+    for x, (Q, middle, linear) in enumerate(parts):
+        pairs[:, :, x] = Q * (v.T @ middle @ v)
+        own = np.einsum("ti,ts,si->i", linear, C, v) - np.diag(Q) * np.trace(middle @ over_time)
+        pairs[np.arange(N), np.arange(N), x] += own
+    return pairs
+
+
+@pytest.mark.parametrize(("model", "form"), [f for f in FORMS if f[1] == "kkp" or f[0] not in ERROR])
+def test_clusters_of_units(model, form, instance, dense, dense_random):
+    """Own terms of units and pairs of units, whose errors are independent, added up by brute force."""
+    panel, w, (y, X, W) = instance("asymmetric", n=11, t=4, seed=5)
+    fit = quiet_fit(panel, w, model=model, random=form)
+    assert fit.sigma2_mu > 0
+    brute = dense_random.build_random(y, X, W, **flags(model), form=form, interval=dense.admissible)
+    pairs = by_unit(model, fit.params.to_numpy(), brute)
+    np.testing.assert_allclose(pairs.sum(axis=(0, 1)), brute.score(fit.params.to_numpy()), atol=1e-6)
+    own = pairs[np.arange(11), np.arange(11)]
+    meat = own.T @ own
+    for i in range(11):
+        for j in range(i):
+            both = pairs[i, j] + pairs[j, i]
+            meat += np.outer(both, both)
+    inverse = fit.cov.to_numpy()
+    expected = inverse @ meat @ inverse * 11 / 10
+    size = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))
+    np.testing.assert_allclose(fit.with_cov("cluster").cov / size, expected / size, atol=1e-8)
