@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from scipy.linalg import cho_solve, cholesky, solve_triangular
+from scipy.linalg import cholesky, solve_triangular
 
 from spatial_de.errors import CapacityError
 from spatial_de.logdet import DENSE_LIMIT
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _DENSE_SHARE = 0.1  # of entries from which a sparse matrix is slower than a dense one
 _SYMMETRIC = 1e-14  # relative to the largest weight
+_FEW = 200  # rows up to which BLAS' triangular solver loses more by its threads than it saves by the triangle
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +174,11 @@ class FullKernel:
 
     def half(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """``L^-1 x``."""
-        return np.asarray(solve_triangular(self.factor, x, lower=True, check_finite=False))
+        return _solve_lower(self.factor, x)
 
     def lift(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """``L'^-1 x``."""
-        return np.asarray(solve_triangular(self.factor, x, lower=True, trans="T", check_finite=False))
+        return _solve_lower(self.factor, x, transposed=True)
 
     def derivatives(
         self, x: NDArray[np.float64]
@@ -191,8 +192,8 @@ class FullKernel:
 
     def slopes(self, whitened: NDArray[np.float64]) -> KernelSlopes:
         """Derivatives at a residual."""
-        P = cho_solve((self.factor, True), np.eye(len(self.factor)), check_finite=False)
-        (KP_first, KP_second), p = self.derivatives(P), self.lift(whitened)
+        inverse = self.half(np.eye(len(self.factor)))
+        (KP_first, KP_second), p = self.derivatives(inverse.T @ inverse), self.lift(whitened)
         first, second = self.derivatives(p)
         trace2, form2 = np.empty((2, 2)), np.empty((2, 2))
         for (i, j), KxyP in KP_second.items():
@@ -337,6 +338,13 @@ class Full:
         K = tau * (BB.toarray() if hasattr(BB, "toarray") else BB)
         K[np.diag_indices(self.n)] += 1.0 + tau
         return FullKernel(cholesky(K, lower=True, overwrite_a=True, check_finite=False), self.S, self.MM, lam, omega)
+
+
+def _solve_lower(L: NDArray[np.float64], x: NDArray[np.float64], *, transposed: bool = False) -> NDArray[np.float64]:
+    """``L^-1 x`` or ``L'^-1 x`` of a lower triangular L."""
+    if len(L) <= _FEW:
+        return np.asarray(np.linalg.solve(L.T if transposed else L, x), dtype=np.float64)
+    return np.asarray(solve_triangular(L, x, lower=True, trans="T" if transposed else "N", check_finite=False))
 
 
 def beside_errors(M: SpatialWeights, *, without_ones: bool) -> Rotated | Full:
