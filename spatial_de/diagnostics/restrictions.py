@@ -202,6 +202,7 @@ def _refuse_incomparable(big: Results, small: Results) -> None:
     for fit in (big, small):
         if fit.method != "ml":
             raise OptionError(f"The {fit.model} fit used method={fit.method!r}: only method='ml' has a likelihood.")
+    _refuse_other_random_effects(big, small)
     one, other = big.estimate.problem, small.estimate.problem
     facts = {
         "fixed effects": (big.fixed, small.fixed),
@@ -214,7 +215,6 @@ def _refuse_incomparable(big: Results, small: Results) -> None:
                 f"The two fits have different {what} ({left!r} and {right!r}): their log-likelihoods belong to "
                 "differently transformed data and must not be compared. Fit both in the same way."
             )
-    _refuse_other_random_effects(big, small)
     same_cells = one.design.index.equals(other.design.index)
     if not same_cells or not np.array_equal(one.design.y, other.design.y):
         what = "response values" if same_cells else "units or times"

@@ -60,8 +60,9 @@ def _without_links(spec: ModelSpec) -> ModelSpec:
 
 def resolve_random(design: Design, random: bool | str, *, correlated: bool, method: str) -> RandomForm | None:
     """Form of the random unit effects; None without."""
-    if not isinstance(random, bool):
-        check_option(random, (True, False, "bsk", "kkp"), "random")
+    if not isinstance(random, bool | str):  # 0 and 1 equal False and True
+        raise OptionError(f"random={random!r} is not available: use True, False, 'bsk' or 'kkp'.")
+    check_option(random, (True, False, "bsk", "kkp"), "random")
     check_option(correlated, (True, False), "correlated")
     if random is False:
         if correlated:
