@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,45 +59,66 @@ def expected_random_information(
     return info
 
 
+@dataclass(frozen=True, slots=True)
+class UnitScores:
+    """Scores of the scaled parameters by units and pairs of units.
+
+    Attributes
+    ----------
+    own
+        What a unit adds by itself, shape (N, k + s + 2).
+    pairs
+        What units i and j > i add together to the scores of the s spatial parameters, zero elsewhere, shape (s, N, N).
+    """
+
+    own: NDArray[np.float64]
+    pairs: NDArray[np.float64]
+
+
+def unit_scores(estimate: Estimate) -> UnitScores:
+    """Scores ``v' (C x Q) v`` plus linear parts less their expectation, taken apart.
+
+    ``C = I_T - (1 - 1/(1 + tau)) J_T / T`` is the inverse covariance over time. This needs v to be independent between
+    units: no spatial error, or one that the unit effects share.
+    """
+    problem, random, s2 = estimate.problem, estimate.random, estimate.sigma2_scaled
+    if random is None:
+        raise ValueError("an estimate without random effects has scores of its own")
+    v, (T, N) = random.v, random.v.shape
+    shrink = np.exp(-random.omega)
+    means = v.mean(axis=0)
+    weighted = v - (1.0 - shrink) * means
+    squares = np.sum(v * weighted, axis=0)
+    BZ = problem.Z if problem.MZ is None else problem.Z - estimate.lam * problem.MZ
+    own = [np.einsum("tnk,tn->nk", BZ, weighted) / s2]
+    pairs = np.zeros((0, N, N))
+    if problem.spec.lag_y or problem.spec.lag_error:
+        operators = score_operators(problem, estimate)
+        for Q, L in zip(operators.quadratic, operators.linear, strict=True):
+            diagonal = np.diag(Q)
+            own.append(((np.sum(L * weighted, axis=0) + diagonal * squares) / s2 - T * diagonal)[:, None])
+        products = np.triu(v.T @ weighted, 1) / s2
+        pairs = np.stack([(Q + Q.T) * products for Q in operators.quadratic])
+    counted = problem.n / (T * N)  # time effects taken out by transformation leave N - 1 of N
+    own.append((0.5 * T * shrink * means**2 / s2 - 0.5 * counted)[:, None])
+    own.append((squares / (2.0 * s2**2) - T * counted / (2.0 * s2))[:, None])
+    return UnitScores(np.hstack(own), pairs)
+
+
 def cluster_of_random_effects(estimate: Estimate) -> NDArray[np.float64]:
     """Variance of the score when units are independent, with any correlation over time within them.
 
-    With ``C = I_T - (1 - 1/(1 + tau)) J_T / T`` the inverse covariance over time, scores are ``v' (C x Q) v`` plus
-    linear parts. As in `covariance`, own terms of units and pairs of units are uncorrelated. Factor N / (N - 1). This
-    needs ``v`` to be independent between units: no spatial error, or one that the unit effects share.
+    As in `covariance`, own terms of units and pairs of units are uncorrelated. Factor N / (N - 1).
 
     Returns
     -------
     array, shape (k + s + 2, k + s + 2)
     """
-    problem, random, s2 = estimate.problem, estimate.random, estimate.sigma2_scaled
-    if random is None:
-        raise ValueError("an estimate without random effects has a cluster covariance of its own")
-    v, (T, N) = random.v, random.v.shape
-    shrink = np.exp(-random.omega)
-    means = v.mean(axis=0)
-    weighted = v - (1.0 - shrink) * means
-    own_squares = np.sum(v * weighted, axis=0)
-    BZ = problem.Z if problem.MZ is None else problem.Z - estimate.lam * problem.MZ
-    own = [np.einsum("tnk,tn->nk", BZ, weighted) / s2]
-    cross = []
-    if problem.spec.lag_y or problem.spec.lag_error:
-        operators = score_operators(problem, estimate)
-        for Q, L in zip(operators.quadratic, operators.linear, strict=True):
-            diagonal = np.diag(Q)
-            parts = (np.sum(L * weighted, axis=0) + diagonal * own_squares) / s2 - T * diagonal
-            own.append(parts[:, None])
-            cross.append((Q + Q.T) / s2)
-    counted = problem.n / (T * N)  # time effects taken out by transformation leave N - 1 of N
-    own.append((0.5 * T * shrink * means**2 / s2 - 0.5 * counted)[:, None])
-    own.append((own_squares / (2.0 * s2**2) - T * counted / (2.0 * s2))[:, None])
-    scores = np.hstack(own)
-    meat = scores.T @ scores
-    pairs = np.triu((v.T @ weighted) ** 2, 1)
-    first = problem.k
-    for i, one in enumerate(cross):
-        for j, other in enumerate(cross):
-            meat[first + i, first + j] += np.sum(one * other * pairs)
+    scores = unit_scores(estimate)
+    meat = scores.own.T @ scores.own
+    first, s = estimate.problem.k, len(scores.pairs)
+    meat[first : first + s, first : first + s] += np.einsum("aij,bij->ab", scores.pairs, scores.pairs)
+    N = len(scores.own)
     return np.asarray(meat * (N / (N - 1)))
 
 

@@ -9,7 +9,7 @@ import pytest
 import spatial_de as sde
 from spatial_de.errors import EstimationWarning, IdentificationError, OptionError
 from spatial_de.models import MODELS
-from spatial_de.models.random_covariance import AVAILABLE
+from spatial_de.models.random_covariance import AVAILABLE, unit_scores
 from spatial_de.models.random_effects import random_likelihood
 from spatial_de.models.random_kernel import Rotated, Shared, beside_errors
 from spatial_de.weights import SpatialWeights
@@ -239,6 +239,18 @@ def test_eigenvectors_and_factors_give_one_kernel(without_ones):
         np.testing.assert_allclose(*back, rtol=1e-7, atol=1e-9)
         for one_part, other_part in zip(first.dense(lam, omega), second.dense(lam, omega), strict=True):
             np.testing.assert_allclose(one_part, other_part, atol=1e-7)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(("fixed", "bias"), [("none", None), ("time", "lee-yu"), ("time", "none")])
+def test_scores_of_units_add_up_to_zero(model, fixed, bias, sample):
+    estimate = sample(n=20, seed=4).fit(model=model, random="kkp", fixed=fixed, bias=bias).estimate
+    assert estimate.random.omega > 0
+    scores = unit_scores(estimate)
+    total = scores.own.sum(axis=0)
+    k, s = estimate.problem.k, len(scores.pairs)
+    total[k : k + s] += scores.pairs.sum(axis=(1, 2))
+    assert np.abs(total * np.sqrt(np.diag(estimate.scaled_bread))).max() < 1e-7
 
 
 @each_form
