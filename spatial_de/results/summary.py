@@ -32,7 +32,7 @@ def _header(fit: Results) -> list[str]:
     if fit.times is not None:
         left += [
             ("Times", f"{len(fit.times)} ({fit.times[0]} to {fit.times[-1]})"),
-            ("Fixed effects", _EFFECTS[fit.fixed]),
+            ("Fixed effects", _EFFECTS[fit.fixed] if fit.random is None else fit.fixed),
         ]
     if fit.random is not None:
         form = _RANDOM[fit.random] if fit.estimate.problem.spec.lag_error else "units"

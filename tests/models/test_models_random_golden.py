@@ -72,3 +72,25 @@ def test_several_maxima_are_listed(cigarettes):
     np.testing.assert_allclose(maxima[1][:2], [-0.4719, 0.7298], atol=1e-4)
     assert fit.optimization.parameter == "rho and lambda and share of sigma2_mu"
     assert "the highest of 2 maxima" in fit.summary().replace("\n", " ")
+
+
+@pytest.mark.parametrize("budget", [1.0, 2e6], ids=["no grid of its own", "coarse grid"])
+@each([case for case in EXACT if case["random"] == "bsk" and "lambda" in case])
+def test_maxima_of_many_units_are_found_from_fewer_starts(case, budget, cigarettes, monkeypatch):
+    """Where a grid of dense factorisations would take too long the other form's maxima are the starts."""
+    full = fit_case(case, cigarettes)
+    monkeypatch.setattr("spatial_de.models.random_search._BUDGET", budget)
+    fewer = fit_case(case, cigarettes)
+    assert fewer.optimization.start != full.optimization.start
+    np.testing.assert_allclose(fewer.params, full.params, rtol=1e-10)
+
+
+def test_sparse_log_determinants_give_the_same_fit(cigarettes):
+    for model, form in (("sdm", "bsk"), ("gns", "kkp"), ("sac", "bsk")):
+        exact, sparse = (
+            sde.fit("logc ~ logp + logy", *cigarettes, model=model, random=form, logdet=how)
+            for how in ("eigenvalues", "sparse")
+        )
+        np.testing.assert_allclose(sparse.params, exact.params, rtol=1e-7)
+        np.testing.assert_allclose(sparse.std_errors, exact.std_errors, rtol=1e-6)
+        assert "nodes" in sparse.optimization.logdet
