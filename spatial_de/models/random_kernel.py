@@ -11,10 +11,12 @@ Parameters are lambda and ``omega = ln(1 + tau)``, in which the log-likelihood i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
+from scipy.linalg.lapack import dpotri
 
 from spatial_de.errors import CapacityError
 from spatial_de.logdet import DENSE_LIMIT
@@ -157,7 +159,7 @@ class DiagonalKernel:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FullKernel:
     """``K = I + tau B B'`` as a dense Cholesky factor; S = M + M' and MM = M M' dense or sparse."""
 
@@ -190,17 +192,26 @@ class FullKernel:
         by_omega = grow * BBx
         return (tau * slope, by_omega), {(0, 0): 2.0 * tau * MMx, (0, 1): grow * slope, (1, 1): by_omega}
 
+    @cached_property
+    def _traces(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """``tr(P K_x)`` and ``tr(P K_xy) - tr(P K_x P K_y)``: the costly part, needed more than once at a point."""
+        lower = dpotri(self.factor, lower=1)[0]
+        P = np.tril(lower) + np.tril(lower, -1).T
+        first, second = self.derivatives(P)
+        trace2 = np.empty((2, 2))
+        for (i, j), KxyP in second.items():
+            trace2[i, j] = trace2[j, i] = np.trace(KxyP) - np.sum(first[i] * first[j].T)
+        return np.array([np.trace(KP) for KP in first]), trace2
+
     def slopes(self, whitened: NDArray[np.float64]) -> KernelSlopes:
         """Derivatives at a residual."""
-        inverse = self.half(np.eye(len(self.factor)))
-        (KP_first, KP_second), p = self.derivatives(inverse.T @ inverse), self.lift(whitened)
+        (trace, trace2), p = self._traces, self.lift(whitened)
         first, second = self.derivatives(p)
-        trace2, form2 = np.empty((2, 2)), np.empty((2, 2))
-        for (i, j), KxyP in KP_second.items():
-            trace2[i, j] = trace2[j, i] = np.trace(KxyP) - np.sum(KP_first[i] * KP_first[j].T)
-            form2[i, j] = form2[j, i] = p @ second[i, j]
+        form2 = np.empty((2, 2))
+        for (i, j), Kxyp in second.items():
+            form2[i, j] = form2[j, i] = p @ Kxyp
         return KernelSlopes(
-            trace=np.array([np.trace(KP) for KP in KP_first]),
+            trace=trace,
             trace2=trace2,
             pull=np.column_stack([self.half(Kp) for Kp in first]),
             form=np.array([p @ Kp for Kp in first]),

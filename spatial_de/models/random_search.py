@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 AT_ZERO = "converged, sigma2_mu = 0"
 SHARE = "share of sigma2_mu"
 _OMEGAS = np.array([0.0, 0.1, 0.3, 0.7, 1.3, 2.1, 3.0, 4.2, 5.8, 8.0, 11.0])  # ln(1 + T sigma2_mu / sigma2)
-_LARGEST = 40.0  # omega
+_SMALLEST, _LARGEST = 1e-9, 40.0  # omega: below, zero is the same to rounding; above, exp(omega) drowns the data
 _GRID = 24  # starting points along rho and lambda, denser towards the ends
 _COARSE = 8
 _BUDGET = 1e10  # operations that the dense factorisations of a grid may take
@@ -72,7 +72,7 @@ class _Climber:
                 end[i] = x[i] + 0.999 * (high - x[i])
             elif end[i] <= low:
                 end[i] = x[i] - 0.999 * (x[i] - low)
-        end[-1] = min(max(end[-1], 0.0), _LARGEST)
+        end[-1] = min(end[-1], _LARGEST) if end[-1] > _SMALLEST else 0.0
         return end
 
     def at_bound(self, p: RandomPoint) -> bool:
