@@ -118,7 +118,13 @@ def draw_map(variable: str, output: str, **given: Any) -> None:
     show_default=True,
     type=click.Choice(["ols", "slx", "sar", "sem", "sac", "sdm", "sdem", "gns"]),
 )
-@click.option("--fixed", type=click.Choice(["two-way", "individual", "time", "none"]), help="Default: two-way.")
+@click.option(
+    "--fixed",
+    type=click.Choice(["two-way", "individual", "time", "none"]),
+    help="Default: two-way, with random effects none.",
+)
+@click.option("--random", type=click.Choice(["bsk", "kkp"]), help="Random unit effects beside or in the spatial error.")
+@click.option("--correlated", is_flag=True, help="Unit means of regressors beside random effects.")
 @click.option("--bias", type=click.Choice(["lee-yu", "none", "correction"]), help="Default: lee-yu.")
 @click.option("--cov", default="classical", show_default=True, type=click.Choice(COVARIANCE_CHOICES))
 @click.option("--draws", default=1000, show_default=True, help="Simulated effects.")
@@ -133,7 +139,8 @@ def fit(formula: str, **given: Any) -> None:
     from spatial_de.tables import regression, render, write
 
     own = {key: given.pop(key) for key in ("draws", "seed", "output")}
-    how: Any = {key: given.pop(key) for key in ("model", "fixed", "bias", "cov")}
+    how: Any = {key: given.pop(key) for key in ("model", "fixed", "random", "correlated", "bias", "cov")}
+    how["random"] = how["random"] or False
     inputs = Inputs(**given)
     inputs.check_index(formula)
     w = None if how["model"] == "ols" else inputs.build_weights()

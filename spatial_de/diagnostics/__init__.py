@@ -3,6 +3,7 @@
 from spatial_de.diagnostics.base import HypothesisTest
 from spatial_de.diagnostics.joint import fixed_effects_tests
 from spatial_de.diagnostics.lagrange import lm_tests
+from spatial_de.diagnostics.random_effects import mundlak_test, random_effects_test
 from spatial_de.diagnostics.registry import TESTS
 from spatial_de.diagnostics.restrictions import likelihood_ratio, wald_test
 from spatial_de.diagnostics.specification import SpecificationTests, specification_tests
@@ -14,6 +15,8 @@ __all__ = [
     "fixed_effects_tests",
     "likelihood_ratio",
     "lm_tests",
+    "mundlak_test",
+    "random_effects_test",
     "specification_tests",
     "wald_test",
 ]

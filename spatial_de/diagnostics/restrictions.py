@@ -148,11 +148,15 @@ def _restrictions(fit: Results, target: ModelSpec) -> tuple[NDArray[np.float64],
     problem, params = fit.estimate.problem, fit.estimate.params
     names = list(fit.estimate.names)
     first = int(INTERCEPT in problem.names)
-    theta = first + len(problem.design.x_names) + np.arange(len(problem.lagged))
+    x_names = problem.design.x_names
+    beta, theta = first + np.array(problem.lagged, dtype=np.intp), first + len(x_names) + np.arange(len(problem.lagged))
+    pairs = [(f"mean_{x_names[j]}", f"mean_W_{x_names[j]}") for j in problem.lagged]
+    means = np.array([[names.index(one) for one in pair] for pair in pairs if set(pair) <= set(names)], dtype=np.intp)
+    beta, theta = (np.append(own, means.reshape(-1, 2)[:, i]) for i, own in enumerate((beta, theta)))
     eye = np.eye(len(params))
     if _is_common_factor(fit, target):
         _refuse_partial_durbin(fit)
-        beta, rho = first + np.array(problem.lagged, dtype=np.intp), names.index("rho")
+        rho = names.index("rho")
         gradient = eye[theta] + params[rho] * eye[beta] + np.outer(params[beta], eye[rho])
         return params[theta] + params[rho] * params[beta], gradient
     _refuse_other_terms(problem.spec, target)
@@ -199,6 +203,7 @@ def _refuse_incomparable(big: Results, small: Results) -> None:
     for fit in (big, small):
         if fit.method != "ml":
             raise OptionError(f"The {fit.model} fit used method={fit.method!r}: only method='ml' has a likelihood.")
+    _refuse_other_random_effects(big, small)
     one, other = big.estimate.problem, small.estimate.problem
     facts = {
         "fixed effects": (big.fixed, small.fixed),
@@ -220,6 +225,28 @@ def _refuse_incomparable(big: Results, small: Results) -> None:
         )
     if _spatial(one.spec) and _spatial(other.spec) and one.weights != other.weights:
         raise OptionError("The two fits use different weights: neither contains the other. Use the same weights.")
+
+
+def _refuse_other_random_effects(big: Results, small: Results) -> None:
+    """Without a spatial error the two forms are one, which either form with a spatial error contains."""
+    if (big.random is None) != (small.random is None):
+        raise OptionError(
+            "One of the fits has random effects, the other has not: the variance of unit effects would be tested at "
+            "the end of its range, where the usual distribution does not hold. Use random_effects_test(fit, pooled)."
+        )
+    if big.random is None:
+        return
+    forms = {fit.random for fit in (big, small) if fit.estimate.problem.spec.lag_error}
+    if len(forms) > 1:
+        raise OptionError(
+            "The two fits have different forms of random effects ('bsk' and 'kkp'): neither contains the other. Use "
+            "the same form in both."
+        )
+    if forms == {"bsk"} and _is_common_factor(big, small.estimate.problem.spec):
+        raise IdentificationError(
+            "With random effects the SDM contains the SEM whose unit effects share the spatial error: fit the SEM with "
+            "random='kkp'."
+        )
 
 
 def _spatial(spec: ModelSpec) -> bool:

@@ -13,7 +13,7 @@ from spatial_de.wording import name_some
 
 if TYPE_CHECKING:
     from spatial_de.models import Estimate, ModelSpec, SpatialLinks
-    from spatial_de.models.problem import Bias
+    from spatial_de.models.problem import Bias, Problem
     from spatial_de.panel.design import Design
     from spatial_de.panel.transforms import Effects
     from spatial_de.weights import SpatialWeights
@@ -70,14 +70,19 @@ def warn_of_interactions(design: Design, spec: ModelSpec) -> None:
         )
 
 
-def warn_of_direct_bias(design: Design, spec: ModelSpec, *, effects: Effects, bias: Bias) -> None:
-    """Warn of the direct likelihood where its bias matters."""
-    T, N = design.y.shape
-    if bias == "none" and effects in {"time", "two-way"} and (spec.lag_y or spec.lag_error) and N < 300:
+def warn_of_direct_bias(problem: Problem, *, asked: Bias) -> None:
+    """Warn of the direct likelihood where its bias matters; `asked` is the treatment wanted, if W allows it."""
+    (T, N), spec, effects = problem.design.y.shape, problem.spec, problem.effects
+    if problem.bias == "none" and effects in {"time", "two-way"} and (spec.lag_y or spec.lag_error) and N < 300:
+        way_out = (
+            "The default bias='lee-yu' corrects this."
+            if asked == "none"
+            else "W is not row-stochastic, so that with random effects bias='lee-yu' cannot correct this: "
+            "row-standardise the weights, or use fixed='two-way'."
+        )
         warnings.warn(
             f"bias='none' with {effects} effects at N = {N}, T = {T}: rho is biased downwards and its intervals are "
-            "too narrow (at N = 31, T = 12 by about 0.1, covering 64 to 75 % instead of 95 %). The default "
-            "bias='lee-yu' corrects this.",
+            f"too narrow (at N = 31, T = 12 by about 0.1, covering 64 to 75 % instead of 95 %). {way_out}",
             EstimationWarning,
             stacklevel=3,
         )
@@ -104,10 +109,11 @@ def warn_of_bound(estimate: Estimate) -> None:
     if record.converged or record.bounds is None:
         return
     pairs: tuple[Any, ...] = record.bounds if isinstance(record.bounds[0], tuple) else (record.bounds,)
-    values = (estimate.rho, estimate.lam) if len(pairs) == 2 else (estimate.rho or estimate.lam,)
+    found = {"rho": estimate.rho, "lambda": estimate.lam}
+    names = [name for name in record.parameter.split(" and ") if name in found]
     # of two parameters the one that is at its bound is meant
-    at = min(range(len(pairs)), key=lambda i: min(values[i] - pairs[i][0], pairs[i][1] - values[i]))
-    name = record.parameter.split(" and ")[at]
+    at = min(range(len(names)), key=lambda i: min(found[names[i]] - pairs[i][0], pairs[i][1] - found[names[i]]))
+    name = names[at]
     warnings.warn(
         f"{name} is at the bound of its admissible interval ({pairs[at][0]:.4f}, {pairs[at][1]:.4f}): this is not an "
         "interior maximum, there are no standard errors, and effects are not defined. Often a sign of a missing "
@@ -115,6 +121,31 @@ def warn_of_bound(estimate: Estimate) -> None:
         EstimationWarning,
         stacklevel=3,
     )
+
+
+def warn_of_no_unit_effects(estimate: Estimate) -> None:
+    """Warn where the variance of random unit effects is estimated as zero, the end of its range."""
+    if estimate.random is None or not estimate.random.at_zero:
+        return
+    warnings.warn(
+        "The variance of the random unit effects is estimated as zero (sigma2_mu = 0): units differ no more over time "
+        "than errors alone would make them, and the fit equals the pooled one. Inference on all other parameters is "
+        "conditional on sigma2_mu = 0, which has no standard error there.",
+        EstimationWarning,
+        stacklevel=3,
+    )
+
+
+def note_on_means(problem: Problem, *, correlated: bool) -> list[str]:
+    """Which regressors have no unit mean of their own in a model with correlated random effects."""
+    if not correlated:
+        return []
+    own = [name for name in problem.regressor_names if f"mean_{name}" not in problem.names]
+    if not own:
+        return []
+    return [
+        f"Without a unit mean of their own (constant over time, or equal on average in all units): {name_some(own)}."
+    ]
 
 
 def note_on_islands(links: SpatialLinks, spec: ModelSpec) -> list[str]:

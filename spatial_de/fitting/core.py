@@ -6,9 +6,15 @@ import warnings
 from typing import TYPE_CHECKING, Literal
 
 from spatial_de.fitting import cautions
-from spatial_de.fitting.options import check_moment_options, resolve_durbin, resolve_effects, resolve_links
+from spatial_de.fitting.options import (
+    check_moment_options,
+    resolve_durbin,
+    resolve_effects,
+    resolve_links,
+    resolve_random,
+)
 from spatial_de.logdet import METHODS, Method
-from spatial_de.models import MODELS, build_problem, estimate_ml
+from spatial_de.models import MODELS, build_problem, estimate_ml, estimate_random
 from spatial_de.models.covariance import COVARIANCES, Covariance
 from spatial_de.models.error_moments import Variances
 from spatial_de.models.gmm import estimate_gmm
@@ -22,7 +28,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from spatial_de.models.problem import Bias
+    from spatial_de.models.problem import Bias, RandomForm
     from spatial_de.panel import Panel
     from spatial_de.weights import SpatialWeights
 
@@ -36,6 +42,8 @@ def fit(
     *,
     model: Model = "sdm",
     fixed: Effects | None = None,
+    random: bool | RandomForm = False,
+    correlated: bool = False,
     durbin: Sequence[str] | None = None,
     error_weights: SpatialWeights | None = None,
     durbin_weights: SpatialWeights | None = None,
@@ -61,7 +69,14 @@ def fit(
     model
         ``"ols"``, ``"slx"``, ``"sar"``, ``"sem"``, ``"sac"``, ``"sdm"``, ``"sdem"``, ``"gns"``.
     fixed
-        ``"two-way"`` (default for panels), ``"individual"``, ``"time"``, ``"none"`` (default for cross-sections).
+        ``"two-way"`` (default for panels), ``"individual"``, ``"time"``, ``"none"`` (default for cross-sections and
+        with random effects).
+    random
+        Random unit effects with variance sigma2_mu: True (the same as ``"bsk"``), ``"bsk"`` (beside a spatial error:
+        Anselin 1988; Baltagi, Song and Koh 2003) or ``"kkp"`` (sharing it: Kapoor, Kelejian and Prucha 2007). Without a
+        spatial error the two are one. `fixed` then is ``"none"`` (default) or ``"time"``.
+    correlated
+        Correlated random effects: unit means of the regressors that vary over time enter as ``mean_x`` (Mundlak 1978).
     error_weights, durbin_weights
         Weights of the spatial error, and of the lagged regressors; by default `w` for both.
     durbin
@@ -70,7 +85,7 @@ def fit(
         Treatment of fixed effects. ``"lee-yu"`` (default): they are eliminated by an orthonormal transformation;
         where W is not row-stochastic, time effects are estimated and the bias corrected analytically.
         ``"correction"``: time effects are estimated and the bias corrected. ``"none"``: direct likelihood, whose
-        rho is biased in short panels of few units.
+        rho is biased in short panels of few units. With random effects ``"lee-yu"`` or ``"none"`` for time effects.
     information
         ``"observed"`` (default) or ``"expected"`` information for standard errors.
     cov
@@ -104,6 +119,8 @@ def fit(
     ----------
     Ord, K. (1975). *Journal of the American Statistical Association* 70, 120-126.
     Lee, L.-F. and Yu, J. (2010). *Journal of Econometrics* 154, 165-185.
+    Baltagi, B. H., Song, S. H. and Koh, W. (2003). *Journal of Econometrics* 117, 123-150.
+    Kapoor, M., Kelejian, H. H. and Prucha, I. R. (2007). *Journal of Econometrics* 140, 97-130.
     Elhorst, J. P. (2014). *Spatial Econometrics: From Cross-Sectional Data to Spatial Panels*.
     """
     check_option(model, MODELS, "model")
@@ -115,28 +132,40 @@ def fit(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         design = build_design(formula, data)
-        effects, treatment = resolve_effects(design, fixed, bias)
+        form = resolve_random(design, random, correlated=correlated, method=method)
+        effects, treatment = resolve_effects(design, "none" if form and fixed is None else fixed, bias, random=form)
         spec, links = resolve_links(
             design, MODELS[model], w=w, error_weights=error_weights, durbin_weights=durbin_weights
         )
         cautions.refuse_uniform(links, effects, spec)
         cautions.refuse_exchangeable(design, links, spec)
         lagged = resolve_durbin(durbin, design, spec)
-        problem = build_problem(design, links, spec=spec, effects=effects, bias=treatment, durbin=lagged)
+        problem = build_problem(
+            design,
+            links,
+            spec=spec,
+            effects=effects,
+            bias=treatment,
+            durbin=lagged,
+            random=form,
+            correlated=correlated,
+        )
         cautions.warn_of_two_values(design)
         cautions.warn_of_interactions(design, spec)
         cautions.warn_of_endogenous_weights(design, links.used(spec))
-        cautions.warn_of_direct_bias(design, spec, effects=effects, bias=treatment)
+        cautions.warn_of_direct_bias(problem, asked=treatment)
         if method == "gmm":
             variances: Variances = "different" if cov == "robust" else "equal"
             estimate = estimate_gmm(problem, variances=variances, powers=instrument_lags, logdet=logdet)
         else:
-            estimate = estimate_ml(problem, information=information, logdet=logdet)
+            by_likelihood = estimate_random if form else estimate_ml
+            estimate = by_likelihood(problem, information=information, logdet=logdet)
         cautions.warn_of_bound(estimate)
+        cautions.warn_of_no_unit_effects(estimate)
         notes = [str(item.message) for item in caught]
-        if problem.n_time_dummies and treatment == "lee-yu":
+        if problem.n_time_dummies and problem.bias == "lee-yu":
             notes.append(cautions.TIME_DUMMIES)
-        notes += cautions.note_on_islands(links, spec)
+        notes += [*cautions.note_on_islands(links, spec), *cautions.note_on_means(problem, correlated=correlated)]
         result = Results(
             estimate=estimate,
             method=method,

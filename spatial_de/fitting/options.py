@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from spatial_de.models import ModelSpec
-    from spatial_de.models.problem import Bias
+    from spatial_de.models.problem import Bias, RandomForm
     from spatial_de.panel.design import Design
     from spatial_de.weights import SpatialWeights
 
@@ -72,7 +72,33 @@ def _without_links(spec: ModelSpec) -> ModelSpec:
     return MODELS["ols"]
 
 
-def resolve_effects(design: Design, fixed: Effects | None, bias: Bias | None) -> tuple[Effects, Bias]:
+def resolve_random(design: Design, random: bool | str, *, correlated: bool, method: str) -> RandomForm | None:
+    """Form of the random unit effects; None without."""
+    if not isinstance(random, bool | str):  # 0 and 1 equal False and True
+        raise OptionError(f"random={random!r} is not available: use True, False, 'bsk' or 'kkp'.")
+    check_option(random, (True, False, "bsk", "kkp"), "random")
+    check_option(correlated, (True, False), "correlated")
+    if random is False:
+        if correlated:
+            raise OptionError("correlated=True adds unit means to random effects: say random=True as well.")
+        return None
+    if not design.is_panel:
+        raise OptionError(f"random={random!r} needs a panel: build sde.Panel(df, unit=..., time=...).")
+    T, N = design.y.shape
+    if T < 2:
+        raise OptionError(
+            f"random={random!r} needs at least two times; the panel has {T}: nothing tells unit effects from errors."
+        )
+    if N < 2:
+        raise OptionError(f"random={random!r} needs at least two units; the panel has {N}.")
+    if method != "ml":
+        raise OptionError(f"random={random!r} is estimated by method='ml' only, not by {method!r}.")
+    return "kkp" if random == "kkp" else "bsk"
+
+
+def resolve_effects(
+    design: Design, fixed: Effects | None, bias: Bias | None, *, random: RandomForm | None = None
+) -> tuple[Effects, Bias]:
     """Fixed effects and the treatment of their bias."""
     if not design.is_panel:
         if fixed not in {None, "none"}:
@@ -83,6 +109,8 @@ def resolve_effects(design: Design, fixed: Effects | None, bias: Bias | None) ->
     effects: Effects = "two-way" if fixed is None else fixed
     check_option(effects, EFFECTS, "fixed")
     T, N = design.y.shape
+    if random is not None:
+        return effects, _bias_with_random(effects, bias)
     if T < 2 and effects in {"individual", "two-way"}:
         raise OptionError(f"fixed={effects!r} needs at least two times; the panel has {T}. Use fixed='none'.")
     if N < 2 and effects in {"time", "two-way"}:
@@ -90,6 +118,24 @@ def resolve_effects(design: Design, fixed: Effects | None, bias: Bias | None) ->
     treatment: Bias = "lee-yu" if bias is None else bias
     check_option(treatment, ("lee-yu", "none", "correction"), "bias")
     return effects, treatment
+
+
+def _bias_with_random(effects: Effects, bias: Bias | None) -> Bias:
+    if effects in {"individual", "two-way"}:
+        raise OptionError(
+            f"fixed={effects!r} and random effects both stand for the units: use random=True with fixed='none' or "
+            f"'time', or fixed={effects!r} alone. For estimates within units and regressors that do not change over "
+            "time, use random=True, correlated=True."
+        )
+    if effects == "none":
+        if bias not in {None, "none"}:
+            raise OptionError(
+                f"bias={bias!r} belongs to fixed effects: with random effects alone there is no such bias."
+            )
+        return "none"
+    treatment: Bias = "lee-yu" if bias is None else bias
+    check_option(treatment, ("lee-yu", "none"), "bias")
+    return treatment
 
 
 def resolve_durbin(durbin: Sequence[str] | None, design: Design, spec: ModelSpec) -> tuple[str, ...] | None:

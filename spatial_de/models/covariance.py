@@ -11,6 +11,7 @@ import numpy as np
 from spatial_de.errors import IdentificationError, OptionError
 from spatial_de.models.information import score_operators
 from spatial_de.models.moments import covariance_of_moments, kernel_sum, refuse_negative
+from spatial_de.models.random_covariance import random_covariance
 from spatial_de.models.sandwich import quasi_likelihood, white
 from spatial_de.wording import check_whole, name_some
 
@@ -71,6 +72,8 @@ def covariance(
         raise OptionError(f"bandwidth={bandwidth!r} belongs to cov='driscoll-kraay', not to cov={kind!r}.")
     if estimate.moments is not None:
         return covariance_of_moments(estimate, kind, kernel=kernel)
+    if estimate.random is not None:
+        return random_covariance(estimate, kind)
     if kind == "classical":
         return estimate.bread
     if kind == "hac":

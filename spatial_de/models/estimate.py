@@ -31,6 +31,38 @@ ROUNDING = 1e-26  # error variance relative to the response below which nothing 
 
 
 @dataclass(frozen=True)
+class UnitEffects:
+    """What an estimate says of its random unit effects, in scaled units.
+
+    Attributes
+    ----------
+    omega
+        ``ln(1 + T sigma2_mu / sigma2)``.
+    predicted
+        Best linear unbiased predictions (BLUP), shape (N,).
+    v
+        ``B (A y_t - Z delta)``, shape (T, N).
+    """
+
+    omega: float
+    predicted: NDArray[np.float64]
+    v: NDArray[np.float64]
+
+    @property
+    def at_zero(self) -> bool:
+        """Whether the variance of the unit effects was estimated as zero."""
+        return self.omega == 0.0
+
+    def without_zero(self, covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+        """A covariance of reported parameters in which sigma2_mu, where it was estimated as zero, has none."""
+        if not self.at_zero:
+            return covariance
+        out = covariance.copy()
+        out[-2, :] = out[:, -2] = np.nan
+        return out
+
+
+@dataclass(frozen=True)
 class Estimate:
     """Numbers of a fitted model, in the user's units.
 
@@ -62,6 +94,9 @@ class Estimate:
         The log-determinant of the spatial lag; None for models without one.
     moments
         What an estimate by the method of moments rests on; None for maximum likelihood.
+    random
+        Random unit effects, in which case the parameters have ``omega`` (reported: ``sigma2_mu``) before the variance,
+        and e are the innovations that are left when the predicted effects are taken off; None without.
     """
 
     problem: Problem
@@ -79,6 +114,7 @@ class Estimate:
     optimization: Optimization
     logdet: LogDeterminant | None = None
     moments: MomentEstimate | None = None
+    random: UnitEffects | None = None
 
 
 def estimate_ml(problem: Problem, *, information: Information = "observed", logdet: Method = "auto") -> Estimate:
@@ -111,7 +147,7 @@ def estimate_ml(problem: Problem, *, information: Information = "observed", logd
             if information == "observed"
             else expected_information(problem, point, sigma2=point.sigma2)
         )
-        scaled_bread = _invert(info, point, record)
+        scaled_bread = invert_information(info, point, record)
     else:
         size = problem.k + problem.spec.lag_y + problem.spec.lag_error + 1
         scaled_bread = np.full((size, size), np.nan)
@@ -140,12 +176,16 @@ def _check_fit(point: Point, *, linear: bool) -> Point:
 
 def make_likelihood(problem: Problem, *, logdet: Method = "auto") -> Likelihood:
     """The likelihood of a problem."""
+    lag, error = log_jacobians(problem, logdet=logdet)
+    return Likelihood(data=Compressed.of(problem), n=problem.n, lag=lag, error=error)
+
+
+def log_jacobians(problem: Problem, *, logdet: Method) -> tuple[LogJacobian | None, LogJacobian | None]:
+    """Of rho and lambda; None where the model has no such parameter."""
     spec = problem.spec
-    return Likelihood(
-        data=Compressed.of(problem),
-        n=problem.n,
-        lag=make_jacobian(problem, problem.weights, logdet=logdet) if spec.lag_y else None,
-        error=make_jacobian(problem, problem.error_weights, logdet=logdet) if spec.lag_error else None,
+    return (
+        make_jacobian(problem, problem.weights, logdet=logdet) if spec.lag_y else None,
+        make_jacobian(problem, problem.error_weights, logdet=logdet) if spec.lag_error else None,
     )
 
 
@@ -226,7 +266,7 @@ def _sketched(likelihood: Likelihood) -> Likelihood:
     return replace(likelihood, lag=changed(likelihood.lag), error=changed(likelihood.error))
 
 
-def _invert(info: NDArray[np.float64], point: Point, record: Optimization) -> NDArray[np.float64]:
+def invert_information(info: NDArray[np.float64], point: Point, record: Optimization) -> NDArray[np.float64]:
     """Inverse of an information matrix by its partition into delta and the rest."""
     parts = partition(info, point)
     size = np.sqrt(np.abs(np.diag(parts.schur)))

@@ -32,32 +32,33 @@ class Optimization:
     Attributes
     ----------
     parameter
-        ``"rho"``, ``"lambda"``, ``"rho and lambda"``, or ``"none"`` for models with a closed form.
+        ``"rho"``, ``"lambda"``, ``"rho and lambda"``, or ``"none"`` for models with a closed form; with random effects
+        ``"share of sigma2_mu"`` (in sigma2_mu + sigma2) stands last.
     start
         Best point of the starting grid.
     path
-        Values visited by the safeguarded Newton iteration; pairs for two parameters.
+        Values visited by the safeguarded Newton iteration; tuples for several parameters.
     evaluations
         Evaluations of the log-likelihood in all.
     status
-        ``"converged"``, ``"at bound"`` or ``"closed form"``.
+        ``"converged"``, ``"converged, sigma2_mu = 0"``, ``"at bound"`` or ``"closed form"``.
     gradient
         How many standard errors a further step would be.
     bounds
-        Admissible open interval, or one for each of two parameters.
+        Admissible open interval, or one for each of several parameters.
     local_maxima
-        Every maximum found, best first: values of the parameter, or (rho, lambda, log-likelihood).
+        Every maximum found, best first: values of the parameter, or of several parameters and the log-likelihood.
     logdet, logdet_error
         How ln|I - rho W| was computed, and what it may be off by beyond rounding.
     """
 
     parameter: str
-    start: float | tuple[float, float] | None
+    start: float | tuple[float, ...] | None
     path: tuple[Any, ...]
     evaluations: int
     status: str
     gradient: float
-    bounds: tuple[Any, Any] | None
+    bounds: tuple[Any, ...] | None
     local_maxima: tuple[Any, ...] = ()
     logdet: str = "none"
     logdet_error: float = 0.0

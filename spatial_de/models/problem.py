@@ -10,6 +10,7 @@ import numpy as np
 
 from spatial_de.errors import CapacityError, DataError, FormulaError, IdentificationError
 from spatial_de.logdet import DENSE_LIMIT
+from spatial_de.models.added_regressors import time_dummies, unit_means
 from spatial_de.models.identification import check_rank
 from spatial_de.panel.design import INTERCEPT, Design
 from spatial_de.panel.transforms import Effects, free_observations, within
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     from spatial_de.weights import SpatialWeights
 
 Bias = Literal["lee-yu", "none", "correction"]
+RandomForm = Literal["bsk", "kkp"]  # unit effects beside the spatial error, or sharing it
 _TINY, _HUGE = 1e-140, 1e140
-RESERVED = (INTERCEPT, "rho", "lambda", "sigma2")
+RESERVED = (INTERCEPT, "rho", "lambda", "sigma2_mu", "sigma2")
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,11 @@ class Problem:
     eliminated
         Effects taken out by the within transformation.
     n_time_dummies
-        Number of dummies of times in Z (the last columns): weights that are not row-stochastic.
+        Number of dummies of times in Z (the last columns): weights that are not row-stochastic, or random effects.
+    random
+        Form of the random unit effects, or None.
+    n_means
+        Number of unit means of regressors in Z (the last columns before the dummies): correlated random effects.
     """
 
     spec: ModelSpec
@@ -93,6 +99,8 @@ class Problem:
     n_free: int
     eliminated: Effects
     n_time_dummies: int
+    random: RandomForm | None = None
+    n_means: int = 0
 
     @property
     def k(self) -> int:
@@ -103,6 +111,17 @@ class Problem:
     def n_reported(self) -> int:
         """Number of columns of Z that are reported: all but the dummies of times."""
         return self.k - self.n_time_dummies
+
+    @property
+    def regressor_names(self) -> tuple[str, ...]:
+        """Labels of the regressors X and W X."""
+        x = self.design.x_names
+        return (*x, *(f"W_{x[j]}" for j in self.lagged))
+
+    @property
+    def mean_names(self) -> tuple[str, ...]:
+        """Labels of the unit means of regressors."""
+        return self.names[self.n_reported - self.n_means : self.n_reported]
 
     def dense_weights(self) -> tuple[NDArray[Any], NDArray[Any]]:
         """W and M as dense arrays, for what needs inverses in full.
@@ -169,6 +188,8 @@ def build_problem(
     effects: Effects,
     bias: Bias,
     durbin: tuple[str, ...] | None = None,
+    random: RandomForm | None = None,
+    correlated: bool = False,
 ) -> Problem:
     """Lag, transform and scale the data of a model.
 
@@ -179,9 +200,11 @@ def build_problem(
     links
         Weights of the spatial terms.
     spec, effects, bias
-        The model.
+        The model. With random effects, dummies of times are not corrected for their bias: `bias` then is ``"none"``.
     durbin
         Regressors that enter spatially lagged; None means all but dummies.
+    random, correlated
+        Form of random unit effects, and whether unit means of the regressors enter with them.
 
     Raises
     ------
@@ -193,8 +216,12 @@ def build_problem(
     T, N = design.y.shape
     # lagged regressors are regressors like others; only a lagged response or error ties W to the transformation
     bound = [w for name, w in links.used(spec).items() if name != "durbin_weights"]
-    explicit_times = effects in {"time", "two-way"} and not all(w.is_row_stochastic for w in bound)
+    explicit_times = effects in {"time", "two-way"} and (
+        not all(w.is_row_stochastic for w in bound) or (random is not None and bias == "none")
+    )
     eliminated: Effects = effects
+    if explicit_times and random is not None:
+        bias = "none"
     if explicit_times:
         eliminated = "individual" if effects == "two-way" else "none"
     lag, error_lag, durbin_lag = (_Lag(w, eliminated) for w in (links.lag, links.error, links.durbin))
@@ -204,16 +231,18 @@ def build_problem(
     Wy = lag(y) if spec.lag_y else None
     lagged = _lagged(design, spec=spec, durbin=durbin)
     columns, names = _regressors(design, durbin_lag, lagged=lagged, centred=centred)
-    if design.intercept and effects == "none":
+    means = unit_means([column.values for column in columns]) if correlated else {}
+    names += [f"mean_{names[j]}" for j in means]
+    columns += [_Column(values, columns[j].centre) for j, values in means.items()]
+    _refuse_repeated(names)
+    has_intercept = design.intercept and (effects == "none" or (random is not None and explicit_times))
+    if has_intercept:
         columns.insert(0, _Column(np.ones((T, N)), 0.0))
         names.insert(0, INTERCEPT)
-    n_dummies = 0
-    if explicit_times:
-        first = 1 if eliminated == "individual" else 0
-        dummies = [np.repeat(np.eye(T)[t][:, None], N, axis=1) for t in range(first, T)]
-        columns += [_Column(dummy, 0.0) for dummy in dummies]
-        names += [f"time[{t}]" for t in range(first, T)]
-        n_dummies = len(dummies)
+    dummies = time_dummies(T, N, level=has_intercept or eliminated == "individual") if explicit_times else []
+    columns += [_Column(dummy, 0.0) for dummy in dummies]
+    names += [f"time[{T - len(dummies) + t}]" for t in range(len(dummies))]
+    n_dummies = len(dummies)
 
     scaled_y, y_scale = _transform_response(y, eliminated, design.y_name)
     Z, z_scale = _transform_regressors(columns, names, effects=eliminated, shape=(T, N))
@@ -254,7 +283,18 @@ def build_problem(
         n_free=n_free,
         eliminated=eliminated,
         n_time_dummies=n_dummies,
+        random=random,
+        n_means=len(means),
     )
+
+
+def _refuse_repeated(names: list[str]) -> None:
+    taken = [name for name, count in Counter([*names, *RESERVED]).items() if count > 1]
+    if taken:
+        raise FormulaError(
+            f"Two parameters would be called {taken[0]!r}: rename the regressor, or leave out of the formula what the "
+            "model lags by itself."
+        )
 
 
 def _lagged_regressors(
@@ -326,12 +366,6 @@ def _regressors(
     columns = [_centre(design.X[:, :, j], centred=centred) for j in range(design.X.shape[2])]
     columns += [lag(columns[j]) for j in lagged]
     names = [*design.x_names, *(f"W_{design.x_names[j]}" for j in lagged)]
-    taken = [name for name, count in Counter([*names, *RESERVED]).items() if count > 1]
-    if taken:
-        raise FormulaError(
-            f"Two parameters would be called {taken[0]!r}: rename the regressor, or leave out of the formula what the "
-            "model lags by itself."
-        )
     return columns, names
 
 

@@ -81,7 +81,7 @@ def maximise_surface(
     best = summits[0]
     status = "at bound" if _at_bound(best.point, bounds) else "converged"
     gradient, hessian = surface.gradient(best.point), surface.hessian(best.point)
-    decrement = _decrement(gradient, hessian)
+    decrement = newton_length(gradient, hessian)
     record = Optimization(
         parameter="rho and lambda",
         start=start,
@@ -122,8 +122,8 @@ def _climb(surface: Surface, p: Point, bounds: tuple[Pair, Pair]) -> _Summit:
     path: list[Pair] = []
     for _ in range(_MAX_STEPS):
         gradient, hessian = surface.gradient(p), surface.hessian(p)
-        step = _uphill(gradient, hessian, bounds)
-        length = _decrement(gradient, hessian)
+        step = uphill_step(gradient, hessian, bounds)
+        length = newton_length(gradient, hessian)
         if length < _CLOSE:  # the gain drowns in rounding long before the step does
             p = surface.at(*_inside(p, step, bounds))
             path.append((p.rho, p.lam))
@@ -140,8 +140,8 @@ def _climb(surface: Surface, p: Point, bounds: tuple[Pair, Pair]) -> _Summit:
     return _Summit(p, tuple(path), converged=False)
 
 
-def _uphill(
-    gradient: NDArray[np.float64], hessian: NDArray[np.float64], bounds: tuple[Pair, Pair]
+def uphill_step(
+    gradient: NDArray[np.float64], hessian: NDArray[np.float64], bounds: Sequence[Pair]
 ) -> NDArray[np.float64]:
     """Newton's step with the curvature along each axis of the Hessian made negative."""
     size = np.array([high - low for low, high in bounds])
@@ -172,7 +172,7 @@ def _inside(p: Point, step: NDArray[np.float64], bounds: tuple[Pair, Pair]) -> P
     return ends[0], ends[1]
 
 
-def _decrement(gradient: NDArray[np.float64], hessian: NDArray[np.float64]) -> float:
+def newton_length(gradient: NDArray[np.float64], hessian: NDArray[np.float64]) -> float:
     """Length of Newton's step in standard errors; infinite where the Hessian is not negative definite."""
     try:
         half = np.linalg.solve(np.linalg.cholesky(-hessian), gradient)

@@ -167,6 +167,8 @@ class Results(Numbers):
             "model": self.model,
             "formula": self.formula,
             "fixed": self.fixed,
+            "random": self.random,
+            "correlated": self.correlated,
             "bias": self.bias,
             "method": self.method,
             "information": self.information,

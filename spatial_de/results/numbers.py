@@ -85,6 +85,16 @@ class Numbers:
         return self.estimate.problem.bias
 
     @property
+    def random(self) -> str | None:
+        """Form of the random unit effects, ``"bsk"`` or ``"kkp"``; None without."""
+        return self.estimate.problem.random
+
+    @property
+    def correlated(self) -> bool:
+        """Whether unit means of the regressors stand beside the random effects (Mundlak 1978)."""
+        return self.estimate.problem.n_means > 0
+
+    @property
     def formula(self) -> str:
         """The formula as given."""
         return self._design.formula
@@ -139,13 +149,13 @@ class Numbers:
     def df_resid(self) -> int | None:
         """Residual degrees of freedom of linear models (t distribution); None where inference is asymptotic."""
         problem = self.estimate.problem
-        if problem.spec.lag_y or problem.spec.lag_error or self.method != "ml":
+        if problem.spec.lag_y or problem.spec.lag_error or problem.random is not None or self.method != "ml":
             return None
         return problem.n_free - problem.n_reported
 
     @property
     def params(self) -> pd.Series:
-        """Estimates: regressors, ``W_`` regressors, ``rho``, ``lambda``, ``sigma2``."""
+        """Estimates: regressors, ``W_`` regressors, ``mean_`` ones, ``rho``, ``lambda``, ``sigma2_mu``, ``sigma2``."""
         return pd.Series(self.estimate.params.copy(), index=list(self.estimate.names), name="estimate")
 
     @property
@@ -188,9 +198,9 @@ class Numbers:
 
     @property
     def statistics(self) -> pd.Series:
-        """Estimate divided by standard error; not defined for sigma2, whose null would be at its bound."""
+        """Estimate divided by standard error; not defined for variances, whose null would be at their bound."""
         ratio = (self.params / self.std_errors).rename("statistic")
-        ratio["sigma2"] = np.nan
+        ratio[ratio.index.isin(["sigma2", "sigma2_mu"])] = np.nan
         return ratio
 
     @property
@@ -220,6 +230,30 @@ class Numbers:
     def sigma2(self) -> float:
         """Error variance: SSR divided by the observations the likelihood counts."""
         return float(self.params["sigma2"])
+
+    @property
+    def sigma2_mu(self) -> float:
+        """Variance of the random unit effects; NaN without."""
+        return float(self.params.get("sigma2_mu", np.nan))
+
+    @property
+    def unit_share(self) -> float:
+        """Share of the random unit effects, ``sigma2_mu / (sigma2_mu + sigma2)``; NaN without."""
+        return self.sigma2_mu / (self.sigma2_mu + self.sigma2)
+
+    @property
+    def unit_effects(self) -> pd.Series:
+        """Best linear unbiased predictions of the random unit effects, by unit.
+
+        Raises
+        ------
+        OptionError
+            The fit has no random effects.
+        """
+        found = self.estimate.random
+        if found is None:
+            raise OptionError("unit_effects are predicted for random effects only: fit with random=True.")
+        return pd.Series(found.predicted * self.estimate.problem.y_scale, index=self.units, name="unit_effect")
 
     @property
     def loglik(self) -> float:
@@ -282,7 +316,10 @@ class Numbers:
 
     @property
     def residuals(self) -> pd.Series:
-        """Innovations in units of the response, indexed like the data; transformed where there are effects."""
+        """Innovations in units of the response, indexed like the data; transformed where there are fixed effects.
+
+        Random effects are taken off as predicted (`unit_effects`).
+        """
         values = (self.estimate.e * self.estimate.problem.y_scale).T.ravel()
         return pd.Series(values, index=self._design.index, name="residual").reindex(self._design.given_index)
 

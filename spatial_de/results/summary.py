@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 _WIDTH = 88
 _EFFECTS = {"none": "none (pooled)", "individual": "individual", "time": "time", "two-way": "individual and time"}
+_SPATIAL = ("rho", "lambda")
+_VARIANCES = ("sigma2_mu", "sigma2")
+_RANDOM = {"bsk": "units, beside the spatial error", "kkp": "units, sharing the spatial error"}
 _BIAS = {"lee-yu": "Lee-Yu transformation", "none": "direct", "correction": "analytic bias correction"}
 
 
@@ -29,8 +32,11 @@ def _header(fit: Results) -> list[str]:
     if fit.times is not None:
         left += [
             ("Times", f"{len(fit.times)} ({fit.times[0]} to {fit.times[-1]})"),
-            ("Fixed effects", _EFFECTS[fit.fixed]),
+            ("Fixed effects", _EFFECTS[fit.fixed] if fit.random is None else fit.fixed),
         ]
+    if fit.random is not None:
+        form = _RANDOM[fit.random] if fit.estimate.problem.spec.lag_error else "units"
+        left.append(("Random effects", form + (", correlated" if fit.correlated else "")))
     if fit.fixed != "none":
         left.append(("Estimation", _BIAS[fit.bias]))
     names = {"w": "Weights", "error_weights": "of the error", "durbin_weights": "of regressors"}
@@ -54,7 +60,7 @@ def _of_likelihood(fit: Results) -> list[tuple[str, str]]:
         ("Log-likelihood", _number(fit.loglik)),
         ("AIC", _number(fit.aic)),
         ("BIC", _number(fit.bic)),
-        ("R-squared", f"{fit.r_squared:.4f}" + (" (within)" if fit.fixed != "none" else "")),
+        ("R-squared", f"{fit.r_squared:.4f}" + (" (within)" if fit.fixed != "none" and fit.random is None else "")),
     ]
 
 
@@ -77,13 +83,23 @@ def _table(fit: Results) -> list[str]:
     lines = [head, "-" * _WIDTH]
     problem = fit.estimate.problem
     lagged = [f"W_{problem.design.x_names[j]}" for j in problem.lagged]
-    own = [t for t in frame.index if t not in {*lagged, "rho", "lambda", "sigma2"}]
-    spatial = [t for t in ("rho", "lambda") if t in frame.index]
-    for title, terms in (("", own), ("Spatial lags of regressors", lagged), ("Spatial parameters", spatial)):
+    means = problem.mean_names
+    own = [t for t in frame.index if t not in {*lagged, *means, *_SPATIAL, *_VARIANCES}]
+    blocks = {
+        "": own,
+        "Spatial lags of regressors": lagged,
+        "Unit means of regressors": means,
+        "Spatial parameters": [t for t in _SPATIAL if t in frame.index],
+    }
+    for title, terms in blocks.items():
         if terms and title:
             lines.append(title)
         lines += [_row(term, frame.loc[term].to_numpy(dtype=float)) for term in terms]
-    lines += ["-" * _WIDTH, f"{'sigma2':<22}{_number(fit.sigma2):>12}{_number(fit.std_errors['sigma2']):>12}"]
+    lines.append("-" * _WIDTH)
+    for name in (name for name in _VARIANCES if name in frame.index):
+        lines.append(f"{name:<22}{_number(fit.params[name]):>12}{_number(fit.std_errors[name]):>12}")
+    if fit.random is not None:
+        lines.append(f"{'share of sigma2_mu':<22}{_number(fit.unit_share):>12}")
     return lines
 
 
@@ -132,8 +148,8 @@ def _of_method(fit: Results) -> list[str]:
     return parts
 
 
-def _intervals(bounds: tuple[Any, Any]) -> str:
-    """``"(-1.5, 1)"``, or two of them."""
+def _intervals(bounds: tuple[Any, ...]) -> str:
+    """``"(-1.5, 1)"``, or several of them."""
     pairs = bounds if isinstance(bounds[0], tuple) else (bounds,)
     return " x ".join(f"({low:.3f}, {high:.3f})" for low, high in pairs)
 

@@ -30,6 +30,7 @@ BLOCKS = (
     "Total effects",
 )
 _SPATIAL = ("rho", "lambda")
+_VARIANCES = ("sigma2_mu", "sigma2")
 _COLUMNS = ["model", "block", "term", "estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high"]
 _EFFECTS = {"none": "none", "individual": "units", "time": "times", "two-way": "units and times"}
 _BIAS = {"lee-yu": "Lee-Yu", "none": "direct", "correction": "bias-corrected"}
@@ -224,7 +225,8 @@ def regression(
         if eff is not None:
             rows = _effect_rows(eff, head)
             blocks.append(rows if effect_terms is None else rows[rows["term"].isin(effect_terms)])
-    facts = pd.DataFrame({head: _facts(fit) for fit, head in zip(fits, heads, strict=True)})
+    random = any(fit.random is not None for fit in fits)
+    facts = pd.DataFrame({head: _facts(fit, random=random) for fit, head in zip(fits, heads, strict=True)})
     rules = set(facts.loc["Weights"]) - {"-"}
     if len(rules) == 1:  # one rule for all columns reads better below them
         facts = facts.drop(index="Weights")
@@ -265,7 +267,7 @@ def _effects(fits: list[Results], effects: bool | Sequence[Effects | None]) -> l
 
 def _coefficients(fit: Results, head: str) -> pd.DataFrame:
     frame = fit.to_frame()
-    frame = frame[frame["term"] != "sigma2"].assign(model=head)
+    frame = frame[~frame["term"].isin(_VARIANCES)].assign(model=head)
     lagged = [_is_lag(term, fit.params.index) for term in frame["term"]]
     frame["block"] = np.where(frame["term"].isin(_SPATIAL), BLOCKS[2], np.where(lagged, BLOCKS[1], BLOCKS[0]))
     return frame
@@ -282,7 +284,7 @@ def _effect_rows(effects: Effects, head: str) -> pd.DataFrame:
     return frame.drop(columns="effect")
 
 
-def _facts(fit: Results) -> dict[str, object]:
+def _facts(fit: Results, *, random: bool) -> dict[str, object]:
     facts: dict[str, object] = {
         "Observations": fit.nobs,
         "in the likelihood": fit.n_likelihood if fit.method == "ml" else None,
@@ -291,8 +293,12 @@ def _facts(fit: Results) -> dict[str, object]:
         "R-squared": fit.r_squared,
         "sigma²": fit.sigma2,
     }
+    if random:
+        facts["sigma² of units"] = fit.sigma2_mu
     if fit.times is not None:
         facts |= {"Fixed effects": _EFFECTS[fit.fixed], "Estimation": _BIAS[fit.bias] if fit.fixed != "none" else "-"}
+    if random:
+        facts["Random effects"] = "-" if fit.random is None else "units, correlated" if fit.correlated else "units"
     used = any(name in _SPATIAL or _is_lag(name, fit.params.index) for name in fit.params.index)
     facts["Weights"] = fit.weights.provenance.rule if used and fit.weights is not None else "-"
     facts["Standard errors"] = fit.cov_label
@@ -314,9 +320,12 @@ def _notes(fits: list[Results], effects: list[Effects | None], *, below: Below, 
             )
     if any(fit.method == "gmm" for fit in fits):
         notes.append("R-squared without a likelihood: squared correlation with what regressors and lag explain.")
-    if any(fit.fixed != "none" for fit in fits):
+    if any(fit.fixed != "none" and fit.random is None for fit in fits):
         notes.append("R-squared: of the variation that fixed effects leave.")
-    if len({(fit.n_likelihood, fit.fixed, fit.bias, fit.response) for fit in fits}) > 1:
+    if (
+        len({(fit.n_likelihood, fit.fixed, fit.bias if fit.fixed != "none" else None, fit.response) for fit in fits})
+        > 1
+    ):
         notes.append("Log-likelihoods and AIC of columns with different data or transformations cannot be compared.")
     return notes
 
@@ -340,5 +349,7 @@ def _fact(name: str, value: object) -> str:
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return ""
     if isinstance(value, float):
-        return numbers.significant(value, 4) if name == "sigma²" else numbers.fixed(value, _FACT_DECIMALS[name])
+        return (
+            numbers.significant(value, 4) if name.startswith("sigma²") else numbers.fixed(value, _FACT_DECIMALS[name])
+        )
     return f"{value:,}" if isinstance(value, int) else str(value)

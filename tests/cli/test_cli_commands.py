@@ -59,6 +59,13 @@ def test_fit_is_the_librarys_fit(cli, own_files, panel, grid):
     assert f"{fit.effects(draws=200, seed=3).table.loc[('x', 'total'), 'estimate']:.3f}" in out
 
 
+def test_fit_with_random_effects(cli, own_files, panel, grid):
+    code, out, _ = cli("fit", "y ~ x", *own(own_files), "--model", "sem", "--random", "kkp", "--correlated")
+    fit = sde.fit("y ~ x", panel, sde.weights.contiguity(grid), model="sem", random="kkp", correlated=True)
+    assert code == 0
+    assert fit.summary() in out
+
+
 def test_fit_of_a_cross_section_writes_a_table(cli, own_files, tmp_path):
     code, _, _ = cli("fit", "y ~ x", *own(own_files, panel=False), "-o", tmp_path / "t")
     assert code == 0

@@ -62,6 +62,12 @@ def dense_moments():
 
 
 @pytest.fixture(scope="session")
+def dense_random():
+    """The brute-force module of random effects beside this file."""
+    return _beside("dense_random")
+
+
+@pytest.fixture(scope="session")
 def instance(dense):
     """Random panel, weights and the same numbers as arrays: ``instance(kind, n, t, seed)``."""
 

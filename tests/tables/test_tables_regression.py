@@ -170,3 +170,21 @@ def test_bad_options(fits, arguments, message):
 def test_no_fit():
     with pytest.raises(OptionError, match="There is no fit to show"):
         regression([])
+
+
+def test_random_effects_beside_fixed_ones(panel, ring):
+    frame = panel.to_frame()
+    shift = 2.0 * (frame.groupby("code").ngroup() % 3)
+    moved = sde.Panel(frame.assign(y=frame["y"] + shift).reset_index(), unit="code", time="year")
+    random = sde.fit("y ~ x1", moved, ring, model="sar", random=True, correlated=True)
+    fixed = sde.fit("y ~ x1", moved, ring, model="sar")
+    found = regression([random, fixed], names=["random", "fixed"])
+    assert {"mean_x1", "rho"} <= set(found.numbers["term"])
+    assert not {"sigma2", "sigma2_mu"} & set(found.numbers["term"])
+    assert list(found.facts.loc["Random effects"]) == ["units, correlated", "-"]
+    assert list(found.facts.loc["Fixed effects"]) == ["none", "units and times"]
+    assert found.facts.loc["sigma² of units", "random"] == random.sigma2_mu
+    shown = {row.cells[0]: row.cells[1:] for row in found.grid().rows}
+    assert float(shown["sigma² of units"][0]) == pytest.approx(random.sigma2_mu, rel=1e-3)
+    assert shown["sigma² of units"][1] == ""
+    assert "Random effects" not in regression([fixed]).facts.index
