@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spatial_de.errors import EstimationWarning, IdentificationError
+from spatial_de.weights.stacked import StackedWeights
 from spatial_de.wording import name_some
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from spatial_de.panel.design import Design
     from spatial_de.panel.transforms import Effects
     from spatial_de.weights import SpatialWeights
+    from spatial_de.weights.stacked import MissingNeighbors
 
 TIME_DUMMIES = (
     "W is not row-stochastic, so that time effects cannot be eliminated by transformation: they were estimated, and "
@@ -48,7 +50,7 @@ def refuse_exchangeable(design: Design, links: SpatialLinks, spec: ModelSpec) ->
 
 def warn_of_two_values(design: Design) -> None:
     """Warn of a response that is a yes or no."""
-    values = np.unique(design.y)
+    values = np.unique(design.rows(design.y))
     if len(values) == 2:
         warnings.warn(
             f"The response {design.y_name!r} takes only two values ({values[0]:g} and {values[1]:g}): a linear model "
@@ -115,6 +117,36 @@ def warn_of_bound(estimate: Estimate) -> None:
         EstimationWarning,
         stacklevel=3,
     )
+
+
+def note_on_cells(
+    design: Design, links: SpatialLinks, spec: ModelSpec, *, effects: Effects, missing: MissingNeighbors | None
+) -> list[str]:
+    """What was done about units that are missing at some times."""
+    present = design.present
+    if present is None:
+        return []
+    absent = present.size - int(present.sum())
+    found = [f"The panel is unbalanced: {design.nobs:,} rows, {absent:,} of {present.size:,} missing."]
+    lost = {name: w.lost_links for name, w in links.used(spec).items() if isinstance(w, StackedWeights)}
+    if any(lost.values()):
+        how = (
+            "are kept, so that a missing neighbour counts as zero"
+            if missing == "zero"
+            else "are normalised again as those given were"
+        )
+        numbers = ", ".join(f"{count:,} of {name}" for name, count in lost.items())
+        found.append(
+            f"Links to units that are missing at the time: {numbers}. The weights that are left {how} "
+            f"(missing_neighbors={missing or 'renormalize'!r})."
+        )
+    once = design.units[present.sum(axis=0) == 1]
+    if len(once) and effects in {"individual", "two-way"}:
+        found.append(
+            f"Present at one time only: {name_some(once)}. Their individual effects absorb their rows, which say nothing "
+            "about the coefficients; as neighbours they count."
+        )
+    return found
 
 
 def note_on_islands(links: SpatialLinks, spec: ModelSpec) -> list[str]:

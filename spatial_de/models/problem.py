@@ -11,11 +11,16 @@ import numpy as np
 from spatial_de.errors import CapacityError, DataError, FormulaError, IdentificationError
 from spatial_de.logdet import DENSE_LIMIT
 from spatial_de.models.identification import check_rank
+from spatial_de.models.moving import problem_at
 from spatial_de.panel.design import INTERCEPT, Design
-from spatial_de.panel.transforms import Effects, free_observations, within
+from spatial_de.panel.layout import Balanced, Cells, Layout
+from spatial_de.panel.transforms import Effects
+from spatial_de.weights.stacked import StackedWeights
 from spatial_de.wording import name_some
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from spatial_de.models.spec import ModelSpec
@@ -30,7 +35,7 @@ RESERVED = (INTERCEPT, "rho", "lambda", "sigma2")
 class Problem:
     """Data of one likelihood, lagged, transformed and scaled.
 
-    Axes are (T, N, ...), units fastest. ``Z`` holds the regressors of the transformed model: intercept (where
+    Axes are (T, N, ...), units fastest; cells without a row are zero. ``Z`` holds the regressors of the transformed model: intercept (where
     there is one), X, W X, and dummies of the times where these could not be eliminated.
 
     Attributes
@@ -59,8 +64,8 @@ class Problem:
     drop_unit_root
         Whether ``ln(1 - rho)`` is taken off the log-determinant: time effects were eliminated by an orthonormal
         transformation (Lee and Yu 2010, equation 22).
-    n_free
-        Dimension of the space that the effects leave.
+    layout
+        Where the rows are, and how effects are taken out.
     eliminated
         Effects taken out by the within transformation.
     n_time_dummies
@@ -90,9 +95,14 @@ class Problem:
     n: int
     periods: int
     drop_unit_root: bool
-    n_free: int
+    layout: Layout
     eliminated: Effects
     n_time_dummies: int
+
+    @property
+    def n_free(self) -> int:
+        """Dimension of the space that the effects leave."""
+        return self.layout.n_free
 
     @property
     def k(self) -> int:
@@ -193,19 +203,24 @@ def build_problem(
     T, N = design.y.shape
     # lagged regressors are regressors like others; only a lagged response or error ties W to the transformation
     bound = [w for name, w in links.used(spec).items() if name != "durbin_weights"]
-    explicit_times = effects in {"time", "two-way"} and not all(w.is_row_stochastic for w in bound)
+    layout = _layout(design, links.used(spec).values(), effects)
+    on_cells = isinstance(layout, Cells)
+    explicit_times = (
+        effects in {"time", "two-way"} and not on_cells and not all(w.is_row_stochastic for w in bound)
+    )
     eliminated: Effects = effects
     if explicit_times:
         eliminated = "individual" if effects == "two-way" else "none"
-    lag, error_lag, durbin_lag = (_Lag(w, eliminated) for w in (links.lag, links.error, links.durbin))
+    lag, error_lag, durbin_lag = (_Lag(w, layout, eliminated) for w in (links.lag, links.error, links.durbin))
     centred = design.intercept or effects != "none"
 
-    y = _centre(design.y, centred=centred)
+    y = _centre(design.y, layout, centred=centred)
     Wy = lag(y) if spec.lag_y else None
     lagged = _lagged(design, spec=spec, durbin=durbin)
-    columns, names = _regressors(design, durbin_lag, lagged=lagged, centred=centred)
+    own = [_centre(design.X[:, :, j], layout, centred=centred) for j in range(design.X.shape[2])]
+    columns, names = _regressors(design, own, durbin_lag, lagged=lagged)
     if design.intercept and effects == "none":
-        columns.insert(0, _Column(np.ones((T, N)), 0.0))
+        columns.insert(0, _Column(layout.ones, 0.0))
         names.insert(0, INTERCEPT)
     n_dummies = 0
     if explicit_times:
@@ -215,19 +230,12 @@ def build_problem(
         names += [f"time[{t}]" for t in range(first, T)]
         n_dummies = len(dummies)
 
-    scaled_y, y_scale = _transform_response(y, eliminated, design.y_name)
-    Z, z_scale = _transform_regressors(columns, names, effects=eliminated, shape=(T, N))
-    n_free = free_observations(T, N, effects)
-    if n_free <= Z.shape[2] - n_dummies:
-        raise IdentificationError(
-            f"{n_free} free observations cannot determine {Z.shape[2] - n_dummies} coefficients: "
-            "use fewer regressors, fewer effects or more data."
-        )
+    scaled_y, y_scale = _transform_response(y, layout, eliminated, name=design.y_name)
+    Z, z_scale = _transform_regressors(columns, names, layout=layout, effects=eliminated)
+    _check_size(layout.n_free, Z.shape[2] - n_dummies)
     check_rank(Z.reshape(T * N, -1), names)
     error = spec.lag_error
-    individual = eliminated in {"individual", "two-way"} and bias != "none"
-    transformed_times = eliminated in {"time", "two-way"} and bias == "lee-yu"
-    return Problem(
+    problem = Problem(
         spec=spec,
         design=design,
         weights=links.lag,
@@ -236,10 +244,10 @@ def build_problem(
         effects=effects,
         bias=bias,
         y=scaled_y,
-        Wy=None if Wy is None else within(Wy.values, eliminated) / y_scale,
+        Wy=None if Wy is None else layout.within(Wy.values, eliminated) / y_scale,
         Z=Z,
-        My=within(error_lag.plain(y.values), eliminated) / y_scale if error else None,
-        MWy=within(error_lag.plain(Wy.values), eliminated) / y_scale if error and Wy is not None else None,
+        My=layout.within(error_lag.plain(y.values), eliminated) / y_scale if error else None,
+        MWy=layout.within(error_lag.plain(Wy.values), eliminated) / y_scale if error and Wy is not None else None,
         MZ=_lagged_regressors(columns, error_lag, scale=z_scale, like=Z, effects=eliminated) if error else None,
         names=tuple(names),
         lagged=lagged,
@@ -248,13 +256,43 @@ def build_problem(
         z_centre=np.array([column.centre for column in columns]),
         y_scale=y_scale,
         z_scale=z_scale,
-        n=(T - individual) * (N - transformed_times),
-        periods=T - individual,
-        drop_unit_root=transformed_times,
-        n_free=n_free,
+        **_counts(layout, bias, eliminated),
+        layout=layout,
         eliminated=eliminated,
         n_time_dummies=n_dummies,
     )
+    return problem_at(problem, 0.0)
+
+
+def _layout(design: Design, used: Iterable[SpatialWeights], effects: Effects) -> Layout:
+    """Cells where rows are missing or weights change over time."""
+    T, N = design.y.shape
+    if design.present is not None:
+        return Cells(design.present, effects)
+    if any(isinstance(w, StackedWeights) for w in used):
+        return Cells(np.ones((T, N), dtype=bool), effects)
+    return Balanced(T, N, effects)
+
+
+def _counts(layout: Layout, bias: Bias, eliminated: Effects) -> dict[str, Any]:
+    """Observations of the likelihood, times its log-determinant enters, and what is taken off it."""
+    if not isinstance(layout, Balanced):
+        return {"n": layout.n if bias == "none" else layout.n_free, "periods": 1, "drop_unit_root": False}
+    individual = eliminated in {"individual", "two-way"} and bias != "none"
+    transformed_times = eliminated in {"time", "two-way"} and bias == "lee-yu"
+    return {
+        "n": (layout.n_times - individual) * (layout.n_units - transformed_times),
+        "periods": layout.n_times - individual,
+        "drop_unit_root": transformed_times,
+    }
+
+
+def _check_size(n_free: int, k: int) -> None:
+    if n_free <= k:
+        raise IdentificationError(
+            f"{n_free} free observations cannot determine {k} coefficients: "
+            "use fewer regressors, fewer effects or more data."
+        )
 
 
 def _lagged_regressors(
@@ -263,7 +301,7 @@ def _lagged_regressors(
     """Regressors lagged by the weights of the error, shape (T, N, k)."""
     out = np.empty_like(like)
     for j, column in enumerate(columns):
-        out[:, :, j] = within(lag.plain(column.values), effects) / scale[j]
+        out[:, :, j] = lag.layout.within(lag.plain(column.values), effects) / scale[j]
     return out
 
 
@@ -275,37 +313,38 @@ class _Lag:
     the constant.
     """
 
-    def __init__(self, w: SpatialWeights | None, eliminated: Effects) -> None:
-        self._matrix = None if w is None else w.sparse
-        self._absorbs = eliminated in {"individual", "two-way"} or (w is not None and w.is_row_stochastic)
+    def __init__(self, w: SpatialWeights | None, layout: Layout, eliminated: Effects) -> None:
+        self._weights = w
+        self.layout = layout
+        # unit means absorb W 1 where it is the same at all times
+        constant = isinstance(layout, Balanced) and eliminated in {"individual", "two-way"}
+        self._absorbs = constant or (w is not None and w.is_row_stochastic)
 
     def plain(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """``W x`` for each time, shape (T, N)."""
-        if self._matrix is None:
+        if self._weights is None:
             raise ValueError("a model without weights has no lag")
-        lagged: NDArray[np.float64] = (self._matrix @ x.T).T
-        return lagged
+        return self.layout.lag(self._weights, x)
 
     def __call__(self, column: _Column) -> _Column:
         lagged = self.plain(column.values)
         if self._absorbs:
             return _Column(lagged, column.centre)
-        lagged = lagged + column.centre * self.plain(np.ones_like(column.values))
-        centre = float(lagged.mean()) if column.centre else 0.0
-        return _Column(lagged - centre, centre)
+        lagged = lagged + column.centre * self.plain(self.layout.ones)
+        centre = float(lagged.sum() / self.layout.n) if column.centre else 0.0
+        return _Column(lagged - centre * self.layout.ones, centre)
 
 
-def _centre(x: NDArray[np.float64], *, centred: bool) -> _Column:
-    centre = float(x.mean()) if centred else 0.0
-    return _Column(x - centre, centre)
+def _centre(x: NDArray[np.float64], layout: Layout, *, centred: bool) -> _Column:
+    centre = float(x.sum() / layout.n) if centred else 0.0
+    return _Column(x - centre * layout.ones, centre)
 
 
 def _regressors(
-    design: Design, lag: _Lag, *, lagged: tuple[int, ...], centred: bool
+    design: Design, own: list[_Column], lag: _Lag, *, lagged: tuple[int, ...]
 ) -> tuple[list[_Column], list[str]]:
     """Columns X, then W X, with their names."""
-    columns = [_centre(design.X[:, :, j], centred=centred) for j in range(design.X.shape[2])]
-    columns += [lag(columns[j]) for j in lagged]
+    columns = [*own, *(lag(own[j]) for j in lagged)]
     names = [*design.x_names, *(f"W_{design.x_names[j]}" for j in lagged)]
     taken = [name for name, count in Counter([*names, *RESERVED]).items() if count > 1]
     if taken:
@@ -325,8 +364,10 @@ def _lagged(design: Design, *, spec: ModelSpec, durbin: tuple[str, ...] | None) 
     )
 
 
-def _transform_response(y: _Column, effects: Effects, name: str) -> tuple[NDArray[np.float64], float]:
-    transformed = within(y.values, effects)
+def _transform_response(
+    y: _Column, layout: Layout, effects: Effects, *, name: str
+) -> tuple[NDArray[np.float64], float]:
+    transformed = layout.within(y.values, effects)
     scale = _rms(transformed)
     _check_magnitude(name, scale)
     if scale <= 1e-13 * max(abs(y.centre), np.abs(y.values).max()):
@@ -336,13 +377,13 @@ def _transform_response(y: _Column, effects: Effects, name: str) -> tuple[NDArra
 
 
 def _transform_regressors(
-    columns: list[_Column], names: list[str], *, effects: Effects, shape: tuple[int, ...]
+    columns: list[_Column], names: list[str], *, layout: Layout, effects: Effects
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    Z = np.empty((*shape, len(columns)))
+    Z = np.empty((*layout.ones.shape, len(columns)))
     scales = np.empty(len(columns))
     flat = []
     for j, column in enumerate(columns):
-        transformed = within(column.values, effects)
+        transformed = layout.within(column.values, effects)
         scales[j] = _rms(transformed)
         size = np.abs(column.values).max()
         if scales[j] <= 1e-12 * size or (names[j] != INTERCEPT and size <= 1e-14 * abs(column.centre)) or size == 0.0:

@@ -12,7 +12,6 @@ import pandas as pd
 from spatial_de.effects.inference import critical_value, two_sided_p
 from spatial_de.errors import OptionError
 from spatial_de.models.covariance import Covariance, covariance
-from spatial_de.panel.transforms import within
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -120,8 +119,8 @@ class Numbers:
 
     @property
     def nobs(self) -> int:
-        """Rows of data, N T."""
-        return self._design.y.size
+        """Rows of data, N T in a balanced panel."""
+        return self._design.nobs
 
     @property
     def n_likelihood(self) -> int:
@@ -232,8 +231,9 @@ class Numbers:
     def r_squared(self) -> float:
         """Share of the response's sum of squares, effects taken out, that the innovations leave out."""
         problem = self.estimate.problem
-        y = within(problem.y, problem.effects)  # also where dummies of times stand among the regressors
-        y = y - y.mean() if self._design.intercept else y
+        layout = problem.layout
+        y = layout.within(problem.y, problem.effects)  # also where dummies of times stand among the regressors
+        y = y - y.sum() / layout.n * layout.ones if self._design.intercept else y
         return float(1.0 - np.sum(self.estimate.e**2) / np.sum(y**2))
 
     @property
@@ -249,11 +249,11 @@ class Numbers:
     @property
     def residuals(self) -> pd.Series:
         """Innovations in units of the response, indexed like the data; transformed where there are effects."""
-        values = (self.estimate.e * self.estimate.problem.y_scale).T.ravel()
+        values = self._design.rows(self.estimate.e * self.estimate.problem.y_scale)
         return pd.Series(values, index=self._design.index, name="residual").reindex(self._design.given_index)
 
     @property
     def fitted(self) -> pd.Series:
         """Response minus innovations: what the model says given the neighbours' values."""
-        observed = pd.Series(self._design.y.T.ravel(), index=self._design.index).reindex(self._design.given_index)
+        observed = pd.Series(self._design.rows(self._design.y), index=self._design.index).reindex(self._design.given_index)
         return (observed - self.residuals).rename("fitted")

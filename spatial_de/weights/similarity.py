@@ -17,8 +17,7 @@ def symmetric_form(W: sparse.csr_array) -> sparse.csr_array | None:
     """``D^1/2 W D^-1/2`` where a positive diagonal D makes it symmetric, else None.
 
     Weights that were symmetric before their rows were standardised are of this kind, and so are spectral and min-max
-    normalised ones. The entries are ``sign(w_ij) sqrt(w_ij w_ji)``; D exists if and only if ``d_i w_ij = d_j w_ji``
-    can be solved, which is tried along a spanning forest and then checked on every link.
+    normalised ones. The entries are ``sign(w_ij) sqrt(w_ij w_ji)``.
 
     Parameters
     ----------
@@ -29,10 +28,20 @@ def symmetric_form(W: sparse.csr_array) -> sparse.csr_array | None:
     ----------
     Ord, K. (1975). *Journal of the American Statistical Association* 70, 120-126, appendix.
     """
-    links = sparse.csr_array(W)
-    mirror = sparse.csr_array(links.T)
-    links.sort_indices()
-    mirror.sort_indices()
+    if symmetrising_scale(W) is None:
+        return None
+    links, mirror = _both_ways(W)
+    values = np.sign(links.data) * np.sqrt(links.data * mirror.data)
+    return sparse.csr_array((values, links.indices, links.indptr), shape=links.shape)
+
+
+def symmetrising_scale(W: sparse.csr_array) -> NDArray[np.float64] | None:
+    """``ln d`` of a positive diagonal D that makes ``D^1/2 W D^-1/2`` symmetric, shape (n,), else None.
+
+    D exists if and only if ``d_i w_ij = d_j w_ji`` can be solved, which is tried along a spanning forest and then
+    checked on every link.
+    """
+    links, mirror = _both_ways(W)
     same_links = np.array_equal(links.indptr, mirror.indptr) and np.array_equal(links.indices, mirror.indices)
     if not same_links or (links.data * mirror.data <= 0.0).any():
         return None
@@ -41,8 +50,16 @@ def symmetric_form(W: sparse.csr_array) -> sparse.csr_array | None:
     scale = _potentials(links, ratio)
     if np.abs(scale[row] + ratio - scale[links.indices]).max(initial=0.0) > _EQUAL * max(1.0, np.abs(scale).max()):
         return None
-    values = np.sign(links.data) * np.sqrt(links.data * mirror.data)
-    return sparse.csr_array((values, links.indices, links.indptr), shape=links.shape)
+    return scale
+
+
+def _both_ways(W: sparse.csr_array) -> tuple[sparse.csr_array, sparse.csr_array]:
+    """The links and their mirror image, both sorted."""
+    links = sparse.csr_array(W)
+    mirror = sparse.csr_array(links.T)
+    links.sort_indices()
+    mirror.sort_indices()
+    return links, mirror
 
 
 def _potentials(links: sparse.csr_array, difference: NDArray[np.float64]) -> NDArray[np.float64]:
