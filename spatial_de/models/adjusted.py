@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _FULL = 2e7  # numbers in an array of rows times dummies up to which traces are computed from it
 _PROBES = 64
+_NOTHING = 1e-11
 _STEP = 1e-30  # of complex differentiation: exact to rounding
 
 
@@ -49,7 +50,8 @@ def lag_term(problem: Problem, base: LogDeterminant, lam: float) -> JacobianTerm
         found = _eigenvalues(w, through, base.bounds)
         if found is not None:
             return found
-    trace = _by_solutions(w, through) if _is_small(through) else _by_complex_steps(w, through)
+    few = _is_small(through) or problem.effects == "time"
+    trace = _by_solutions(w, through) if few else _by_complex_steps(w, through)
     strip = np.pi / 2 if w.symmetric_form is not None else np.pi / 4
     return InterpolatedTrace(base, trace, through.projection.rank, strip)
 
@@ -88,7 +90,9 @@ def _eigenvalues(
         right = inverse[:, rows] @ (vectors / root[:, None])
         values.append(omega)
         shares.append(1.0 - np.einsum("ir,ri->i", left, right))
-    return WeightedEigenvalues(np.concatenate(values), np.concatenate(shares), bounds)
+    left_over = np.concatenate(shares)
+    left_over[np.abs(left_over) < _NOTHING] = 0.0  # of the unit root rounding would be left, which is infinite at one
+    return WeightedEigenvalues(np.concatenate(values), left_over, bounds)
 
 
 def _by_solutions(w: StackedWeights, through: Filtered) -> Callable[[float], float]:
