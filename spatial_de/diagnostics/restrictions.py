@@ -11,6 +11,7 @@ from spatial_de.diagnostics.base import HypothesisTest, RegisteredTest, chi2_p, 
 from spatial_de.errors import IdentificationError, OptionError
 from spatial_de.models import MODELS, ModelSpec
 from spatial_de.panel.design import INTERCEPT
+from spatial_de.panel.layout import Cells
 from spatial_de.wording import check_option, name_some
 
 if TYPE_CHECKING:
@@ -275,6 +276,11 @@ def _refuse_partial_durbin(big: Results) -> None:
 def _refuse_free_constant(big: Results) -> None:
     """The SEM lags its constants too: the SDM must be able to follow."""
     problem = big.estimate.problem
+    if isinstance(problem.layout, Cells) and problem.effects != "none" and problem.bias != "none":
+        raise IdentificationError(
+            "The likelihoods of SDM and SEM are adjusted for effects in different ways where the panel is not balanced "
+            "or W changes: use the Wald test of theta + rho beta = 0, or bias='none' for both."
+        )
     if problem.weights is None:
         return
     rows = problem.weights.sparse.sum(axis=1)

@@ -143,8 +143,8 @@ def note_on_cells(
     once = design.units[present.sum(axis=0) == 1]
     if len(once) and effects in {"individual", "two-way"}:
         found.append(
-            f"Present at one time only: {name_some(once)}. Their individual effects absorb their rows, which say nothing "
-            "about the coefficients; as neighbours they count."
+            f"Present at one time only: {name_some(once)}. Their individual effects absorb their rows, which say "
+            "nothing about the coefficients; as neighbours they count."
         )
     return found
 

@@ -61,8 +61,8 @@ def fit(
     data
         A `Panel`, which may be unbalanced, or a DataFrame indexed by unit (cross-section).
     w
-        Spatial weights; needed by all models but ``"ols"``. Data and weights meet by unit label. Weights that change over
-        time are a mapping from each time of the panel to its weights.
+        Spatial weights; needed by all models but ``"ols"``. Data and weights meet by unit label. Weights that change
+        over time are a mapping from each time of the panel to its weights.
     model
         ``"ols"``, ``"slx"``, ``"sar"``, ``"sem"``, ``"sac"``, ``"sdm"``, ``"sdem"``, ``"gns"``.
     fixed
@@ -71,8 +71,8 @@ def fit(
         Weights of the spatial error, and of the lagged regressors; by default `w` for both.
     missing_neighbors
         What happens to the weights of neighbours that are missing at a time, in unbalanced panels. ``"renormalize"``
-        (default): the weights that are left are normalised again as those given were. ``"zero"``: they are kept, so that
-        a missing neighbour counts as zero.
+        (default): the weights that are left are normalised again as those given were. ``"zero"``: they are kept, so
+        that a missing neighbour counts as zero.
     durbin
         Regressors that enter spatially lagged in slx, sdm, sdem and gns; by default all but categorical ones.
     bias

@@ -65,13 +65,12 @@ def _align_all(
 ) -> dict[int, SpatialWeights]:
     """Weights by the id of what was given: as one W, or stacked where one does not do."""
     found = {
-        name: align_times(design, w, name) if isinstance(w, Mapping) else [align(design, w)] for name, w in given.items()
+        name: align_times(design, w, name) if isinstance(w, Mapping) else [align(design, w)]
+        for name, w in given.items()
     }
     changes = any(len({w.fingerprint for w in by_time}) > 1 for by_time in found.values())
     if design.present is None and missing is not None:
-        raise OptionError(
-            f"missing_neighbors={missing!r} has no use here: every unit is there at every time."
-        )
+        raise OptionError(f"missing_neighbors={missing!r} has no use here: every unit is there at every time.")
     if design.times is None or (design.present is None and not changes):
         return {id(w): found[name][0] for name, w in given.items()}
     T, N = design.y.shape

@@ -1,8 +1,8 @@
 """Log-determinants of panels whose effects do not drop out by a transformation: sums over times, adjusted for effects.
 
-The score of rho holds ``-tr(G)``, ``G = W A^-1``, ``A = I - rho W`` over all cells of the panel. Where effects are taken
-out, its expectation asks for ``-tr(G) + tr(R G)`` instead, R the (oblique) projection onto what the effects span. Both
-kinds below are functions of rho whose derivative that is, ``ln|A| + integral of tr(R G)``.
+The score of rho holds ``-tr(G)``, ``G = W A^-1``, ``A = I - rho W`` over all cells of the panel. Where effects are
+taken out, its expectation asks for ``-tr(G) + tr(R G)`` instead, R the (oblique) projection onto what the effects span.
+Both kinds below are functions of rho whose derivative that is, ``ln|A| + integral of tr(R G)``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from spatial_de.logdet.base import JacobianTerm, LogDeterminant
 
 _NODES = np.array((4, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96))
-_TOLERANCE = 1e-6  # wanted error per dimension of R: a millionth of what one unit adds to the score
+_TOLERANCE = 1e-8  # wanted error per dimension of R
 _END = 1.0 - 1e-9  # of the interval: s is infinite at its ends
 _WIDEST = 3.5  # in s: as far from the middle as a window is made before a point there is asked for
 _REACH = 0.1  # a window asked for by single points reaches this far beyond them, in s
@@ -32,8 +32,8 @@ class WeightedEigenvalues:
     """``sum_i m_i ln|1 - rho omega_i|``: each eigenvalue counts by the share that the effects leave of it.
 
     With ``W = V Omega V^-1`` the trace ``tr(R G)`` is ``sum_i c_i omega_i / (1 - rho omega_i)``, c the diagonal of
-    ``V^-1 R V``, and ``m = 1 - c``. Lee and Yu's ``ln|A| - ln(1 - rho)`` is the special case of balanced panels: c is one
-    for the eigenvalue of the constant vector, zero for the others.
+    ``V^-1 R V``, and ``m = 1 - c``. Lee and Yu's ``ln|A| - ln(1 - rho)`` is the special case of balanced panels: c is
+    one for the eigenvalue of the constant vector, zero for the others.
 
     Attributes
     ----------
@@ -92,8 +92,8 @@ class _Series:
 class InterpolatedTrace:
     """``ln|A|`` of the cells plus the integral of ``tr(R G)``, interpolated where it is asked for.
 
-    The trace is analytic where the log-determinant is, so that Chebyshev polynomials in ``artanh(rho)`` converge as fast
-    (`interpolation`). Windows reach from zero, where the integral starts, to what is asked for.
+    The trace is analytic where the log-determinant is, so that Chebyshev polynomials in ``artanh(rho)`` converge as
+    fast (`interpolation`). Windows reach from zero, where the integral starts, to what is asked for.
 
     Attributes
     ----------
@@ -137,7 +137,7 @@ class InterpolatedTrace:
         """Make the interpolant between zero and two values of rho, unless there is one, but not close to the ends."""
         self.base.prepare(low, high)
         ends = self._chart.to_rho(np.array([-_WIDEST, _WIDEST]))
-        self._window(max(low, float(ends[0])), min(high, float(ends[1])))
+        self._window(max(low, float(ends[0])), min(high, float(ends[1])), reach=0.0)
 
     def sketch(self) -> Scaled:
         """The log-determinant of the cells, times the share of their space that the effects leave."""
@@ -169,15 +169,15 @@ class InterpolatedTrace:
 
     def _at(self, rho: ArrayLike) -> tuple[_Series, NDArray[np.float64]]:
         at = np.asarray(rho, dtype=np.float64)
-        return self._window(float(at.min()), float(at.max())), self._chart.to_s(at)
+        return self._window(float(at.min()), float(at.max()), reach=_REACH), self._chart.to_s(at)
 
-    def _window(self, low: float, high: float) -> _Series:
+    def _window(self, low: float, high: float, *, reach: float) -> _Series:
         chart = self._chart
         asked = np.clip([min(low, 0.0), max(high, 0.0)], *(chart.centre + _END * chart.half * np.array([-1.0, 1.0])))
         ends = chart.to_s(asked)
         found = next((one for one in self._windows if one.low <= ends[0] and ends[1] <= one.high), None)
         if found is None:
-            found = self._interpolate(float(ends[0]) - _REACH, float(ends[1]) + _REACH)
+            found = self._interpolate(float(ends[0]) - reach, float(ends[1]) + reach)
             self._windows[:] = [*self._windows[-3:], found]
         return found
 

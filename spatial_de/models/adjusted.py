@@ -1,12 +1,13 @@
 """Likelihoods adjusted for effects that no transformation takes out of rho and lambda.
 
-Estimated effects bias the scores of rho and lambda (Neyman and Scott 1948). With ``C = B D`` the dummies seen through the
-spatial filter of the error, P the projection off C, R that onto it, ``K = B G B^-1``, ``G = W A^-1`` and ``H = M B^-1``,
-the expected profile scores are ``tr(P K) - tr(G)`` and ``tr(P H) - tr(H)``. The estimator sets the scores minus their
-expectations to zero (McCullagh and Tibshirani 1990), and divides the squared innovations by the dimension of P:
+Estimated effects bias the scores of rho and lambda (Neyman and Scott 1948). With ``C = B D`` the dummies seen through
+the spatial filter of the error, P the projection off C, R that onto it, ``K = B G B^-1``, ``G = W A^-1`` and
+``H = M B^-1``, the expected profile scores are ``tr(P K) - tr(G)`` and ``tr(P H) - tr(H)``. The estimator sets the
+scores minus their expectations to zero (McCullagh and Tibshirani 1990), and divides the squared innovations by the
+dimension of P:
 
-* rho: ``-tr(P K)`` stands for ``-tr(G)``. Its integral is a log-determinant in which eigenvalues count by the share that
-  the effects leave of them (`logdet.adjusted`);
+* rho: ``-tr(P K)`` stands for ``-tr(G)``. Its integral is a log-determinant in which eigenvalues count by the share
+  that the effects leave of them (`logdet.adjusted`);
 * lambda: ``-tr(P H)``, the derivative of ``ln|B| - ln|C'C| / 2``: the restricted likelihood of Patterson and Thompson
   (1971).
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from spatial_de.models.problem import Problem
 
 _FULL = 2e7  # numbers in an array of rows times dummies up to which traces are computed from it
-_PROBES = 64
+_PROBES = 16
 _NOTHING = 1e-11
 _STEP = 1e-30  # of complex differentiation: exact to rounding
 
@@ -72,9 +73,7 @@ def _oblique(through: Filtered) -> NDArray[np.float64]:
     return through.projection.solve(seen.toarray().T)
 
 
-def _eigenvalues(
-    w: StackedWeights, through: Filtered, bounds: tuple[float, float]
-) -> WeightedEigenvalues | None:
+def _eigenvalues(w: StackedWeights, through: Filtered, bounds: tuple[float, float]) -> WeightedEigenvalues | None:
     """Eigenvalues of each time with the shares that the effects leave; None where W has no symmetric form."""
     scales = [symmetrising_scale(block.sparse) for block in w.blocks]
     if any(scale is None for scale in scales) or not _is_small(through):
@@ -108,8 +107,9 @@ def _by_solutions(w: StackedWeights, through: Filtered) -> Callable[[float], flo
 def _by_complex_steps(w: StackedWeights, through: Filtered) -> Callable[[float], float]:
     """The same for many units, without spatial errors.
 
-    Of individual effects ``sum_i sum_t (G_t)_ii / T_i = tr(C G)``, C diagonal: the derivative of ``ln|I - (rho + e C) W|``
-    in e, by a complex step of one sparse factorisation. Effects of times add a solution for each of them.
+    Of individual effects ``sum_i sum_t (G_t)_ii / T_i = tr(C G)``, C diagonal: the derivative of
+    ``ln|I - (rho + e C) W|`` in e, by a complex step of one sparse factorisation. Effects of times add a solution for
+    each of them.
     """
     if through.M is not None:
         raise CapacityError(
@@ -119,24 +119,27 @@ def _by_complex_steps(w: StackedWeights, through: Filtered) -> Callable[[float],
     cells = through.cells
     counts = cells.present.sum(axis=0)
     own = cells.pick(np.broadcast_to(1.0 / np.maximum(counts, 1), cells.present.shape))
-    scaled = sparse.diags_array(own) @ w.sparse
+    any_rho = 0.5 / float(abs(w.sparse).sum(axis=1).max())
+    order = np.argsort(_factor(w.sparse, any_rho).perm_c)  # found once for all
+    matrix = w.sparse[order][:, order]
+    scaled = sparse.csr_array(sparse.diags_array(own[order]) @ matrix)
     V, inner = _times_left(through)
+    V = V[order]
+    right = np.asfortranarray(V, dtype=complex)
 
     def trace(rho: float) -> float:
-        factor = _factor(w.sparse, rho, beside=scaled)
+        factor = _factor(matrix, rho, beside=scaled)
         pivots = factor.U.diagonal()
         found = -float((pivots.imag / pivots.real).sum()) / _STEP
-        if V.shape[1]:
-            found += float(np.einsum("ni,ni->", V @ inner, w.sparse @ factor.solve(V.astype(complex)).real))
-        return found
+        return found + float(np.einsum("ni,ni->", V @ inner, matrix @ factor.solve(right).real))
 
     return trace
 
 
 def _times_left(through: Filtered) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """What the dummies of times span beyond those of units: V (n, T') and ``(V'V)^-1``."""
+    """What dummies of times, if there are any, span beyond those of units: V (n, T') and ``(V'V)^-1``."""
     cells = through.cells
-    time, unit = np.nonzero(cells.present)
+    unit = np.nonzero(cells.present)[1]
     n_units = len(np.unique(unit))
     of_times = cells.dummies[:, n_units:].toarray()
     counts = np.bincount(unit, minlength=cells.present.shape[1])
@@ -147,17 +150,15 @@ def _times_left(through: Filtered) -> tuple[NDArray[np.float64], NDArray[np.floa
 
 
 def _factor(matrix: sparse.csr_array, rho: float, *, beside: sparse.csr_array | None = None) -> Any:
-    """Sparse factor of ``I - rho W``, or of ``I - rho W - i e V`` with a step e."""
+    """Sparse factor of ``I - rho W``; with a matrix beside it, which come in a good order, of ``I - rho W - i e V``."""
     from scipy.sparse import eye_array
     from scipy.sparse.linalg import splu
 
-    system = eye_array(matrix.shape[0], format="csr") - rho * matrix
+    system, order = eye_array(matrix.shape[0], format="csr") - rho * matrix, "MMD_AT_PLUS_A"
     if beside is not None:
-        system = system - 1j * _STEP * beside
+        system, order = system - 1j * _STEP * beside, "NATURAL"
     if abs(rho) * float(abs(matrix).sum(axis=1).max()) < 1.0:  # diagonally dominant: no pivoting is needed
-        return splu(
-            system.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
-        )
+        return splu(system.tocsc(), permc_spec=order, diag_pivot_thresh=0.0, options={"SymmetricMode": True})
     return splu(system.tocsc())
 
 
@@ -221,7 +222,7 @@ class RestrictedDeterminant:
         """First and second derivative of ``-ln|F| / 2``."""
         if lam not in self._known:
             through = self.data.through(lam)
-            MD = sparse.csr_array(through.M @ through.cells.dummies)  # type: ignore[operator]
+            MD = sparse.csr_array(through.M @ through.cells.dummies)
             E = (through.projection.columns.T @ MD).toarray()
             solve = through.projection.solve
             X, Y = solve(E), solve(E.T)
@@ -251,7 +252,7 @@ def drift(problem: Problem, point: Point) -> Drift:
     """Traces over the columns of C; over random directions of what these span where there are too many.
 
     The random directions have a fixed seed. The traces are one to three hundredths of the information, and with n rows
-    their relative error is about ``1 / sqrt(64 n)``.
+    their relative error is about ``1 / sqrt(16 n)``.
     """
     through, w = Filtered.at(problem, point.lam), problem.weights
     if w is None:
@@ -261,11 +262,11 @@ def drift(problem: Problem, point: Point) -> Drift:
 
     def over(x: NDArray[np.float64]) -> NDArray[np.float64]:  # K x
         inner = x if B is None else B.solve(x)
-        return through.filter(w.sparse @ A.solve(inner))
+        return through.filter(np.asarray(w.sparse @ A.solve(inner)))
 
     def under(x: NDArray[np.float64]) -> NDArray[np.float64]:  # K'x
         inner = A.solve(w.sparse.T @ through.transpose_filter(x), "T")
-        return inner if B is None else B.solve(inner, "T")
+        return np.asarray(inner if B is None else B.solve(inner, "T"))
 
     basis, add_up = _directions(through)
     right = through.projection(over(basis))
@@ -282,4 +283,3 @@ def _directions(through: Filtered) -> tuple[NDArray[np.float64], Callable[[NDArr
         return projection.columns.toarray(), lambda products: float(np.trace(projection.solve(products)))
     signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(through.cells.n, _PROBES))
     return signs - projection(signs), lambda products: float(np.trace(products)) / _PROBES
-

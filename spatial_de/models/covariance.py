@@ -190,8 +190,8 @@ def _robust(estimate: Estimate, _bandwidth: int | None) -> NDArray[np.float64]:
     spec = estimate.problem.spec
     if (spec.lag_y or spec.lag_error) and isinstance(estimate.problem.layout, Cells):
         raise OptionError(
-            f"cov='robust' of model={spec.name!r} needs a balanced panel under one W, whose cumulants of the errors are "
-            "known: use cov='cluster' here."
+            f"cov='robust' of model={spec.name!r} needs a balanced panel under one W, whose residuals show the "
+            "cumulants of the errors: use cov='cluster' here."
         )
     return quasi_likelihood(estimate) if spec.lag_y or spec.lag_error else white(estimate)
 

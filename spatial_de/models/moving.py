@@ -2,9 +2,9 @@
 
 Effects are in the equation of the response: ``A y = Z delta + D alpha + u``, ``B u = e``. They drop out by the
 projection off ``B D``. In a balanced panel under one row-stochastic M these columns span what D spans, whatever lambda
-is; in any other panel they do not. The transformation ``x - D F^-1 (B D)' B x``, ``F = (B D)' B D``, takes D out of x such
-that ``B`` times the result is the projection of ``B x``: with data so transformed the likelihood is the usual one at
-this lambda (`likelihood`), but for one term of its curvature in lambda, which the movement of the projection adds.
+is; in any other panel they do not. The transformation ``x - D F^-1 (B D)' B x``, ``F = (B D)' B D``, takes D out of x
+such that ``B`` times the result is the projection of ``B x``: with data so transformed the likelihood is the usual one
+at this lambda (`likelihood`), but for one term of its curvature in lambda, which the movement of the projection adds.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Filtered:
         return x if self.M is None else np.asarray(x - self.lam * (self.M.T @ x))
 
     def take_out(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """x without effects, such that B times it is the projection of ``B x``, shape (n, ...)."""
+        """What is left of x without effects, such that B times it is the projection of ``B x``, shape (n, ...)."""
         return np.asarray(x - self.cells.dummies @ self.projection.coefficients(self.filter(x)))
 
 

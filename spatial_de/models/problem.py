@@ -35,8 +35,8 @@ RESERVED = (INTERCEPT, "rho", "lambda", "sigma2")
 class Problem:
     """Data of one likelihood, lagged, transformed and scaled.
 
-    Axes are (T, N, ...), units fastest; cells without a row are zero. ``Z`` holds the regressors of the transformed model: intercept (where
-    there is one), X, W X, and dummies of the times where these could not be eliminated.
+    Axes are (T, N, ...), units fastest; cells without a row are zero. ``Z`` holds the regressors of the transformed
+    model: intercept (where there is one), X, W X, and dummies of the times where these could not be eliminated.
 
     Attributes
     ----------
@@ -205,9 +205,7 @@ def build_problem(
     bound = [w for name, w in links.used(spec).items() if name != "durbin_weights"]
     layout = _layout(design, links.used(spec).values(), effects)
     on_cells = isinstance(layout, Cells)
-    explicit_times = (
-        effects in {"time", "two-way"} and not on_cells and not all(w.is_row_stochastic for w in bound)
-    )
+    explicit_times = effects in {"time", "two-way"} and not on_cells and not all(w.is_row_stochastic for w in bound)
     eliminated: Effects = effects
     if explicit_times:
         eliminated = "individual" if effects == "two-way" else "none"

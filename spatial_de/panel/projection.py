@@ -45,7 +45,7 @@ class Projection:
 
     @property
     def rank(self) -> int:
-        """r."""
+        """Number of columns."""
         return int(self.columns.shape[1])
 
     @cached_property

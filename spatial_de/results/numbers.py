@@ -255,5 +255,6 @@ class Numbers:
     @property
     def fitted(self) -> pd.Series:
         """Response minus innovations: what the model says given the neighbours' values."""
-        observed = pd.Series(self._design.rows(self._design.y), index=self._design.index).reindex(self._design.given_index)
+        design = self._design
+        observed = pd.Series(design.rows(design.y), index=design.index).reindex(design.given_index)
         return (observed - self.residuals).rename("fitted")

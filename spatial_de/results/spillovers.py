@@ -15,6 +15,7 @@ from spatial_de.effects.core import Effects, admissible, compute_effects, wrap
 from spatial_de.effects.inference import Coefficients, Sampling, infer
 from spatial_de.errors import OptionError
 from spatial_de.panel.design import INTERCEPT
+from spatial_de.panel.layout import Cells
 from spatial_de.wording import check_option, check_whole
 
 if TYPE_CHECKING:
@@ -120,6 +121,11 @@ def _lag_weights(fit: Results) -> SpatialWeights | None:
 
 
 def _network(fit: Results) -> spread.Network:
+    if isinstance(fit.estimate.problem.layout, Cells):
+        raise OptionError(
+            "Effects between units are those of one W at all times, and here it changes with the units that are there "
+            "or with time: effects() gives the averages over times; effects of units need a balanced panel under one W."
+        )
     lagged = fit.estimate.problem.spec.lag_x
     return spread.Network.of(len(fit.units), _lag_weights(fit), fit.durbin_weights if lagged else None)
 

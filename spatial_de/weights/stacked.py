@@ -80,7 +80,8 @@ def stack(
         if w.n == len(here):
             lost += int(w.sparse[here].nnz - known[key].n_links)
     rules = dict.fromkeys(f"{w.provenance.rule} ({w.normalization})" for w in weights)
-    return StackedWeights(blocks, times, lost_links=lost, given=" and others".join([*rules][:1] + [""] * (len(rules) > 1)))
+    given = next(iter(rules)) + " and others" * (len(rules) > 1)
+    return StackedWeights(blocks, times, lost_links=lost, given=given)
 
 
 def _cut(w: SpatialWeights, kept: pd.Index[Any], *, missing: MissingNeighbors) -> SpatialWeights:

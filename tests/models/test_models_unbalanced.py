@@ -9,7 +9,7 @@ from spatial_de.models import SpatialLinks, adjusted, build_problem, estimate_ml
 from spatial_de.models.covariance import covariance
 from spatial_de.weights.stacked import stack
 
-from .unbalanced import EFFECTS, MODELS, Adjusted, brute, case
+from .unbalanced import EFFECTS, Adjusted, brute, case
 
 pytestmark = pytest.mark.filterwarnings("ignore::spatial_de.errors.EstimationWarning")
 
@@ -107,7 +107,8 @@ def test_log_determinants_of_all_routes_agree(kind, fixed, monkeypatch):
             assert route.first(rho) == pytest.approx(-np.trace(P @ K), abs=1e-6)
             assert route.second(rho) == pytest.approx(-np.trace(P @ K @ K), abs=1e-4)
         nodes, weights = np.polynomial.legendre.leggauss(20)
-        slopes = [np.trace(dense.operators([rho * (x + 1) / 2])[2] @ dense.operators([rho * (x + 1) / 2])[3]) for x in nodes]
+        pairs = [dense.operators([rho * (x + 1) / 2])[2:4] for x in nodes]
+        slopes = [np.trace(P @ K) for P, K in pairs]
         for route in routes:
             assert route.value(rho) == pytest.approx(-0.5 * rho * weights @ slopes, abs=1e-6)
 

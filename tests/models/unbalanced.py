@@ -157,10 +157,9 @@ class Adjusted:
 
     def covariance(self, params):
         """``J^-1 V J^-T`` with J by complex steps, and the variance V of ``e'Q e + L'e`` by its formula."""
-        m, k, s2 = self.model, self.k, params[-1]
-        size = len(params)
-        J = np.column_stack([-self.scores(params + 1e-30j * row).imag / 1e-30 for row in np.eye(size)])
-        A, B, P, K, H = self.operators(params[k:-1])
+        m, k = self.model, self.k
+        J = np.column_stack([-self.scores(params + 1e-30j * row).imag / 1e-30 for row in np.eye(len(params))])
+        _, _, P, K, _ = self.operators(params[k:-1])
         R = np.eye(m.n) - P
         V = J.copy()
         if m.lag:
@@ -168,9 +167,3 @@ class Adjusted:
         if m.lag and m.error:
             V[k, k + 1] = V[k + 1, k]
         return np.linalg.solve(J, np.linalg.solve(J, V).T).T, J
-
-    def normal_variance(self, spatial, s2):
-        """Variance of the quadratic parts of the spatial scores and that of sigma2 under normal errors."""
-        _, _, P, K, H = self.operators(spatial)
-        parts = [P @ K] * self.model.lag + [P @ H @ P] * self.model.error + [P / (2 * s2)]
-        return np.array([[np.trace(a @ b) + np.trace(a @ b.T) for b in parts] for a in parts])
