@@ -109,7 +109,10 @@ def _total(w: SpatialWeights, rho: NDArray[np.float64]) -> tuple[NDArray[np.floa
     """``1'S W 1 / n`` and its derivative."""
     if w.is_row_stochastic:
         return 1.0 / (1.0 - rho), 1.0 / (1.0 - rho) ** 2
-    if len(rho) <= _FEW or np.ptp(rho) == 0.0:
+    if np.ptp(rho) == 0.0:
+        total, slope = _solve_totals(w, rho[:1])
+        return np.full_like(rho, total[0]), np.full_like(rho, slope[0])
+    if len(rho) <= _FEW:
         return _solve_totals(w, rho)
     reach = float(np.abs(rho).max() * abs(w.sparse).sum(axis=1).max())
     if w.n > _MANY_UNITS and reach < _CONVERGES:

@@ -9,7 +9,7 @@ dimension of P:
 * rho: ``-tr(P K)`` stands for ``-tr(G)``. Its integral is a log-determinant in which eigenvalues count by the share
   that the effects leave of them (`logdet.adjusted`);
 * lambda: ``-tr(P H)``, the derivative of ``ln|B| - ln|C'C| / 2``: the restricted likelihood of Patterson and Thompson
-  (1971).
+  (1971), `models.restricted`.
 
 In balanced panels under one row-stochastic W both are the log-determinants of Lee and Yu (2010).
 """
@@ -17,7 +17,7 @@ In balanced panels under one row-stochastic W both are the log-determinants of L
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,12 +25,12 @@ from scipy import sparse
 
 from spatial_de.errors import CapacityError
 from spatial_de.logdet import InterpolatedTrace, JacobianTerm, LogDeterminant, WeightedEigenvalues
-from spatial_de.models.moving import Filtered, MovingData
+from spatial_de.models.moving import Filtered
 from spatial_de.weights.similarity import symmetrising_scale
 from spatial_de.weights.stacked import StackedWeights
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
     from spatial_de.models.likelihood import Point
     from spatial_de.models.problem import Problem
@@ -55,11 +55,6 @@ def lag_term(problem: Problem, base: LogDeterminant, lam: float) -> JacobianTerm
     trace = _by_solutions(w, through) if few else _by_complex_steps(w, through)
     strip = np.pi / 2 if w.symmetric_form is not None else np.pi / 4
     return InterpolatedTrace(base, trace, through.projection.rank, strip)
-
-
-def error_term(data: MovingData, base: LogDeterminant) -> JacobianTerm:
-    """What stands for ``ln|B|`` in the likelihood of lambda."""
-    return RestrictedDeterminant(base, data)
 
 
 def _is_small(through: Filtered) -> bool:
@@ -160,75 +155,6 @@ def _factor(matrix: sparse.csr_array, rho: float, *, beside: sparse.csr_array | 
     if abs(rho) * float(abs(matrix).sum(axis=1).max()) < 1.0:  # diagonally dominant: no pivoting is needed
         return splu(system.tocsc(), permc_spec=order, diag_pivot_thresh=0.0, options={"SymmetricMode": True})
     return splu(system.tocsc())
-
-
-@dataclass(frozen=True)
-class RestrictedDeterminant:
-    """``ln|B| - (ln|C'C| - ln|D'D|) / 2`` with ``C = B D``.
-
-    Attributes
-    ----------
-    base
-        ``ln|B|`` of the cells.
-    data
-        The dummies at every lambda.
-    """
-
-    base: JacobianTerm
-    data: MovingData
-    _known: dict[float, tuple[float, float]] = field(default_factory=dict)
-
-    @property
-    def method(self) -> str:
-        """Name of the method."""
-        return self.base.method
-
-    @property
-    def error_bound(self) -> float:
-        """That of the log-determinant."""
-        return self.base.error_bound
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """Admissible open interval of lambda."""
-        return self.base.bounds
-
-    def prepare(self, low: float, high: float) -> None:
-        """Pass it on."""
-        self.base.prepare(low, high)
-
-    def sketch(self) -> JacobianTerm:
-        """The same with a sketch of the log-determinant."""
-        cheap = self.base.sketch()
-        return self if cheap is self.base else RestrictedDeterminant(cheap, self.data, self._known)
-
-    def value(self, rho: ArrayLike) -> NDArray[np.float64]:
-        """The restricted log-determinant."""
-        lam = float(np.asarray(rho))
-        grown = self.data.through(lam).projection.logdet - self.data.through(0.0).projection.logdet
-        return np.asarray(self.base.value(lam) - 0.5 * grown)
-
-    def first(self, rho: ArrayLike) -> NDArray[np.float64]:
-        """First derivative: ``-tr(H) + tr(F^-1 E)`` with ``E = C'M D``."""
-        lam = float(np.asarray(rho))
-        return np.asarray(self.base.first(lam) + self._traces(lam)[0])
-
-    def second(self, rho: ArrayLike) -> NDArray[np.float64]:
-        """Second derivative."""
-        lam = float(np.asarray(rho))
-        return np.asarray(self.base.second(lam) + self._traces(lam)[1])
-
-    def _traces(self, lam: float) -> tuple[float, float]:
-        """First and second derivative of ``-ln|F| / 2``."""
-        if lam not in self._known:
-            through = self.data.through(lam)
-            MD = sparse.csr_array(through.M @ through.cells.dummies)
-            E = (through.projection.columns.T @ MD).toarray()
-            solve = through.projection.solve
-            X, Y = solve(E), solve(E.T)
-            bent = float(np.sum(X * X.T) + np.sum(Y * X.T) - np.trace(solve((MD.T @ MD).toarray())))
-            self._known[lam] = (float(np.trace(X)), bent)
-        return self._known[lam]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,14 @@ import numpy as np
 
 from spatial_de.errors import ConvergenceError, EstimationWarning, IdentificationError
 from spatial_de.logdet import JacobianTerm, LogDeterminant, Method, log_determinant
-from spatial_de.models.adjusted import Drift, drift, error_term, lag_term
+from spatial_de.models.adjusted import Drift, drift, lag_term
 from spatial_de.models.bias import correct
 from spatial_de.models.information import expected_information, innovations
 from spatial_de.models.likelihood import Compressed, Likelihood, LogJacobian, Point, partition
 from spatial_de.models.moving import MovingData, problem_at
 from spatial_de.models.optimise import CLOSED_FORM, Objective, Optimization, maximise
 from spatial_de.models.reparametrise import refine, to_original
+from spatial_de.models.restricted import RestrictedDeterminant
 from spatial_de.models.surface import Surface, maximise_surface
 from spatial_de.panel.layout import Cells
 
@@ -167,7 +168,9 @@ def make_likelihood(problem: Problem, *, logdet: Method = "auto", lam: float = 0
         data=data if moves else Compressed.of(problem),
         n=problem.n,
         lag=jacobian(problem.weights, lambda full: lag_term(problem, full, lam)) if spec.lag_y else None,
-        error=jacobian(problem.error_weights, lambda full: error_term(data, full)) if spec.lag_error else None,
+        error=jacobian(problem.error_weights, lambda full: RestrictedDeterminant(full, data))
+        if spec.lag_error
+        else None,
     )
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from spatial_de.models.problem import Problem
 
-_KEPT = 64  # values of lambda whose data are kept
+_KEPT = 256  # values of lambda whose data are kept
 
 
 @dataclass(frozen=True)
@@ -109,23 +109,33 @@ class MovingData:
     """Compressed data at every lambda that is asked for; the last ones are kept."""
 
     problem: Problem
-    _known: dict[float, tuple[Filtered, Compressed]] = field(default_factory=dict)
+    _known: dict[float, tuple[Compressed, float]] = field(default_factory=dict)
+
+    @property
+    def rank(self) -> int:
+        """Number of dummies."""
+        return int(cells_of(self.problem).dummies.shape[1])
 
     def at(self, lam: float) -> Compressed:
         """The data at a lambda, with what their movement adds to the curvature."""
+        return self._both(lam)[0]
+
+    def logdet(self, lam: float) -> float:
+        """``ln|F|`` at a lambda."""
         return self._both(lam)[1]
 
     def through(self, lam: float) -> Filtered:
-        """The dummies at a lambda."""
-        return self._both(lam)[0]
+        """The dummies at a lambda; with their factor they are too large to be kept."""
+        return Filtered.at(self.problem, lam)
 
-    def _both(self, lam: float) -> tuple[Filtered, Compressed]:
+    def _both(self, lam: float) -> tuple[Compressed, float]:
         if lam not in self._known:
             if len(self._known) >= _KEPT:
                 self._known.pop(next(iter(self._known)))
-            through = Filtered.at(self.problem, lam)
+            through = self.through(lam)
             moved = _transform(self.problem, through)
-            self._known[lam] = through, replace(Compressed.of(moved), bend=_bend(moved, through))
+            data = replace(Compressed.of(moved), bend=_bend(moved, through))
+            self._known[lam] = data, through.projection.logdet
         return self._known[lam]
 
 
