@@ -164,13 +164,15 @@ def make_likelihood(problem: Problem, *, logdet: Method = "auto", lam: float = 0
 
     moves = spec.lag_error and isinstance(problem.layout, Cells) and problem.effects != "none"
     data = MovingData(problem)
+
+    def restricted(full: LogDeterminant) -> JacobianTerm:
+        return RestrictedDeterminant(full, data)
+
     return Likelihood(
         data=data if moves else Compressed.of(problem),
         n=problem.n,
         lag=jacobian(problem.weights, lambda full: lag_term(problem, full, lam)) if spec.lag_y else None,
-        error=jacobian(problem.error_weights, lambda full: RestrictedDeterminant(full, data))
-        if spec.lag_error
-        else None,
+        error=jacobian(problem.error_weights, restricted) if spec.lag_error else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""The restricted log-determinant of lambda: what stands for ``ln|B|`` where effects drop out differently at every lambda.
+"""The restricted log-determinant of lambda: it stands for ``ln|B|`` where effects drop out differently at each lambda.
 
 Patterson and Thompson (1971) take the likelihood of what no dummy can change: ``ln|B| - ln|C'C| / 2``, ``C = B D`` the
 dummies seen through the spatial filter of the error. Its derivative is the adjusted one of `models.adjusted`.
@@ -98,7 +98,8 @@ class RestrictedDeterminant:
             points = s + _REACH * np.cos((np.arange(_NODES) + 0.5) * np.pi / _NODES)
             values = [self.data.logdet(float(x)) for x in chart.to_rho(points)]
             domain = [s - _REACH, s + _REACH]
-            terms = np.polynomial.Chebyshev.fit(points, values, _NODES - 1, domain=domain).coef
+            fitted = np.polynomial.Chebyshev.fit(points, values, _NODES - 1, domain=domain)
+            terms = np.asarray(fitted.coef, dtype=np.float64)
             found = Window(chart, domain[0], domain[1], terms, float(np.abs(terms[-2:]).sum()))
             self._windows.append(found)
         return found

@@ -5,8 +5,9 @@ import pytest
 
 import spatial_de as sde
 from spatial_de.logdet import WeightedEigenvalues, log_determinant
-from spatial_de.models import SpatialLinks, adjusted, build_problem, estimate_ml
+from spatial_de.models import SpatialLinks, adjusted, build_problem, estimate_ml, restricted
 from spatial_de.models.covariance import covariance
+from spatial_de.models.moving import MovingData
 from spatial_de.weights.stacked import stack
 
 from .unbalanced import EFFECTS, Adjusted, brute, case
@@ -111,6 +112,19 @@ def test_log_determinants_of_all_routes_agree(kind, fixed, monkeypatch):
         slopes = [np.trace(P @ K) for P, K in pairs]
         for route in routes:
             assert route.value(rho) == pytest.approx(-0.5 * rho * weights @ slopes, abs=1e-6)
+
+
+@pytest.mark.parametrize("fixed", ["individual", "time", "two-way"])
+def test_restricted_determinant_by_interpolation(fixed, monkeypatch):
+    problem = fitted(case("directed", seed=9), "sem", fixed).estimate.problem
+    data, base = MovingData(problem), log_determinant(problem.error_weights)
+    exact = restricted.RestrictedDeterminant(base, data)
+    expected = [(exact.value(x), exact.first(x), exact.second(x)) for x in (-0.5, 0.1, 0.7)]
+    monkeypatch.setattr(restricted, "_FEW_DUMMIES", 0)
+    rough = restricted.RestrictedDeterminant(base, data)
+    found = [(rough.value(x), rough.first(x), rough.second(x)) for x in (-0.5, 0.1, 0.7)]
+    np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-7)
+    assert rough.error_bound < 1e-8
 
 
 def test_probes_stand_for_the_traces_of_many_dummies(monkeypatch):

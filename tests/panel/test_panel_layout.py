@@ -25,7 +25,7 @@ def all_dummies(present, effects):
 
 
 def random_cells(seed):
-    """Between nearly empty and nearly full, sometimes in pieces that nothing connects, every unit and time somewhere."""
+    """Between nearly empty and nearly full, sometimes in pieces that nothing connects, no unit or time without row."""
     rng = np.random.default_rng(seed)
     T, N = rng.integers(1, 6), rng.integers(1, 7)
     present = rng.uniform(size=(T, N)) < rng.uniform(0.1, 1.0)
@@ -70,8 +70,7 @@ def test_log_determinant_and_large_offsets():
 
 def panel():
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame([(u, t, *rng.normal(size=2)) for u in "abcd" for t in (1, 2, 3)], columns=["u", "t", "y", "x"])
-    return frame
+    return pd.DataFrame([(u, t, *rng.normal(size=2)) for u in "abcd" for t in (1, 2, 3)], columns=["u", "t", "y", "x"])
 
 
 def test_designs_hold_zeros_where_there_is_no_row():
