@@ -70,7 +70,8 @@ def align_times(design: Design, given: Mapping[Any, SpatialWeights], name: str) 
             len(extra)
         )
         raise AlignmentError(
-            f"{name}= must have weights for each time of the panel, {design.times[0]!r} to {design.times[-1]!r}: it "
+            f"{name}= must have weights for each time of the panel, {name_some(design.times[:1])} to "
+            f"{name_some(design.times[-1:])}: it "
             f"{' and '.join(parts)}."
         )
     here = [None] * len(design.times) if design.present is None else design.present

@@ -43,6 +43,10 @@ class Projection:
         factor = splu(gram, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
         return cls(columns, factor)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Factors cannot be stored: they are made again."""
+        return Projection.off, (self.columns,)
+
     @property
     def rank(self) -> int:
         """Number of columns."""

@@ -60,7 +60,7 @@ def case(kind="symmetric", *, n_units=9, n_times=5, deleted=0.15, varying=False,
     units, times = [f"u{i:02d}" for i in range(n_units)], list(range(2001, 2001 + n_times))
 
     def raw():
-        links = rng.uniform(size=(n_units, n_units)) < 0.3
+        links = rng.uniform(size=(n_units, n_units)) < (0.0 if kind == "ring" else 0.3)
         np.fill_diagonal(links, val=False)
         links[np.arange(n_units), (np.arange(n_units) + 1) % n_units] = True
         if kind == "directed":
