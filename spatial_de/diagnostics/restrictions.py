@@ -10,8 +10,8 @@ import numpy as np
 from spatial_de.diagnostics.base import HypothesisTest, RegisteredTest, chi2_p, f_p
 from spatial_de.errors import IdentificationError, OptionError
 from spatial_de.models import MODELS, ModelSpec
+from spatial_de.models.estimate import is_adjusted
 from spatial_de.panel.design import INTERCEPT
-from spatial_de.panel.layout import Cells
 from spatial_de.wording import check_option, name_some
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def likelihood_ratio(big: Results, small: Results) -> HypothesisTest:
     """
     _refuse_incomparable(big, small)
     _refuse_not_nested(big, small)
+    _refuse_other_adjustment(big, small)
     for fit in (big, small):
         _refuse_bound(fit)
     statistic = 2.0 * (big.loglik - small.loglik)
@@ -273,14 +274,20 @@ def _refuse_partial_durbin(big: Results) -> None:
         )
 
 
+def _refuse_other_adjustment(big: Results, small: Results) -> None:
+    """What stands for the log-determinants of rho and of lambda in adjusted likelihoods is not of one kind."""
+    problems = [fit.estimate.problem for fit in (big, small)]
+    both = any(problem.spec.lag_y for problem in problems) and any(problem.spec.lag_error for problem in problems)
+    if both and all(is_adjusted(problem) for problem in problems):
+        raise IdentificationError(
+            "Where the panel is not balanced, or W changes, likelihoods of a spatial lag and of a spatial error are "
+            "adjusted for effects in different ways: use wald_test, or bias='none' for both fits."
+        )
+
+
 def _refuse_free_constant(big: Results) -> None:
     """The SEM lags its constants too: the SDM must be able to follow."""
     problem = big.estimate.problem
-    if isinstance(problem.layout, Cells) and problem.effects != "none" and problem.bias != "none":
-        raise IdentificationError(
-            "The likelihoods of SDM and SEM are adjusted for effects in different ways where the panel is not balanced "
-            "or W changes: use the Wald test of theta + rho beta = 0, or bias='none' for both."
-        )
     if problem.weights is None:
         return
     rows = problem.weights.sparse.sum(axis=1)

@@ -30,11 +30,18 @@ def refuse_uniform(links: SpatialLinks, effects: Effects, spec: ModelSpec) -> No
     """With equal weights W y is a combination of y and the time mean: nothing identifies rho."""
     if effects not in {"time", "two-way"}:
         return
-    if any(w.is_uniform for name, w in links.used(spec).items() if name != "durbin_weights"):
+    if any(_only_means(w) for name, w in links.used(spec).items() if name != "durbin_weights"):
         raise IdentificationError(
             "Every unit has every other as neighbour with the same weight: with time effects the spatial lag is a "
             "multiple of the response itself, and rho is not identified. Use other weights or drop the time effects."
         )
+
+
+def _only_means(w: SpatialWeights) -> bool:
+    """Whether lags are the same multiple of means at all times: other multiples at other times would tell rho."""
+    if not isinstance(w, StackedWeights):
+        return w.is_uniform
+    return all(block.is_uniform or not block.n_links for block in w.blocks) and len(set(w.sparse.data.round(12))) == 1
 
 
 def refuse_exchangeable(design: Design, links: SpatialLinks, spec: ModelSpec) -> None:
@@ -155,8 +162,7 @@ def note_on_islands(links: SpatialLinks, spec: ModelSpec) -> list[str]:
     islands = dict.fromkeys(unit for name, w in used.items() if name != "error_weights" for unit in w.islands)
     if not islands:
         return []
-    note = (
-        f"Without neighbours: {name_some(islands)}. Their spatial lags are zero, which for variables far from zero "
-        "is an extreme value; islands='nearest' links them."
-    )
-    return [note]
+    lags = "Their spatial lags are zero, which for variables far from zero is an extreme value"
+    if any(isinstance(w, StackedWeights) for w in used.values()):
+        return [f"Without neighbours at a time: {name_some(islands)}. {lags}."]
+    return [f"Without neighbours: {name_some(islands)}. {lags}; islands='nearest' links them."]

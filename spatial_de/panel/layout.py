@@ -156,7 +156,7 @@ def dummy_columns(present: NDArray[np.bool_], effects: Effects) -> sparse.csr_ar
     if effects == "individual":
         return of_units
     if effects == "time":
-        return of_times
+        return of_times[:, np.unique(time)]
     if effects == "none":
         return sparse.csr_array((n, 0))
     links = sparse.csr_array((ones, (unit, N + time)), shape=(N + T, N + T))

@@ -170,9 +170,7 @@ def test_tests_between_fits():
     ratio, wald = likelihood_ratio(big, small), wald_test(big, "sar")
     assert ratio.statistic == pytest.approx(wald.statistic, rel=0.3)
     assert np.isfinite(wald_test(big, "sem").statistic)
-    with pytest.raises(
-        IdentificationError, match=r"^The likelihoods of SDM and SEM are adjusted for effects in different"
-    ):
+    with pytest.raises(IdentificationError, match=r"adjusted for effects in different ways: use wald_test"):
         likelihood_ratio(big, error)
     assert likelihood_ratio(fitted(one, bias="none"), fitted(one, "sem", bias="none")).statistic >= 0.0
 
@@ -236,3 +234,19 @@ def test_a_year_can_be_missing_for_all_and_pickles_keep_the_fit():
     again = pickle.loads(pickle.dumps(fit))  # noqa: S301  our own bytes
     pd.testing.assert_series_equal(again.params, fit.params)
     assert again.weights.lost_links == fit.weights.lost_links
+
+
+def test_equal_weights_with_time_effects_tell_nothing_unless_they_change():
+    one = case(seed=1, n_units=10, n_times=6)
+    w = sde.weights.from_matrix(1.0 - np.eye(10), one.units, normalize="row")
+    with pytest.raises(IdentificationError, match="Every unit has every other as neighbour with the same weight"):
+        sde.fit("y ~ x", one.panel(), w, model="sar", missing_neighbors="zero")
+    assert np.isfinite(sde.fit("y ~ x", one.panel(), w, model="sar", bias="none").params).all()
+
+
+def test_units_without_neighbours_at_a_time_are_noted():
+    one = case("ring", seed=1, n_units=12, n_times=6)
+    fit = fitted(one, "sar", "individual")
+    alone = fit.weights.islands
+    assert len(alone)
+    assert f"Without neighbours at a time: {alone[0]!r}" in " ".join(fit.notes)
