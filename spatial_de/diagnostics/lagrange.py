@@ -9,11 +9,12 @@ import numpy as np
 
 from spatial_de.diagnostics.base import HypothesisTest, RegisteredTest, as_table, chi2_p
 from spatial_de.diagnostics.candidates import Candidates
-from spatial_de.errors import IdentificationError
+from spatial_de.errors import IdentificationError, OptionError
 from spatial_de.models import ModelSpec, SpatialLinks, build_problem
 from spatial_de.models.bias import expected_spatial_scores
 from spatial_de.models.estimate import make_likelihood
 from spatial_de.models.information import expected_information
+from spatial_de.weights.stacked import StackedWeights
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -189,6 +190,11 @@ def _from_ols(base: Results) -> ScoreStatistics:
     problem = base.estimate.problem
     if problem.weights is None:
         raise IdentificationError("LM tests need a fit that knows the weights: fit(..., w, model='ols').")
+    if isinstance(problem.weights, StackedWeights):
+        raise OptionError(
+            "Specification tests need a balanced panel under one W: call panel.balance() and give one W, or compare "
+            "fits of the panel as it is, with likelihood_ratio and wald_test."
+        )
     return score_statistics(problem.design, problem.weights, effects=problem.effects, bias=problem.bias)
 
 

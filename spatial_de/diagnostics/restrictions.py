@@ -10,6 +10,7 @@ import numpy as np
 from spatial_de.diagnostics.base import HypothesisTest, RegisteredTest, chi2_p, f_p
 from spatial_de.errors import IdentificationError, OptionError
 from spatial_de.models import MODELS, ModelSpec
+from spatial_de.models.estimate import is_adjusted
 from spatial_de.panel.design import INTERCEPT
 from spatial_de.wording import check_option, name_some
 
@@ -61,6 +62,7 @@ def likelihood_ratio(big: Results, small: Results) -> HypothesisTest:
     """
     _refuse_incomparable(big, small)
     _refuse_not_nested(big, small)
+    _refuse_other_adjustment(big, small)
     for fit in (big, small):
         _refuse_bound(fit)
     statistic = 2.0 * (big.loglik - small.loglik)
@@ -297,6 +299,17 @@ def _refuse_partial_durbin(big: Results) -> None:
         raise IdentificationError(
             f"The SEM is not a restricted form of this SDM: {name_some(left)} does not enter spatially lagged, so "
             "that theta + rho beta = 0 cannot hold for it."
+        )
+
+
+def _refuse_other_adjustment(big: Results, small: Results) -> None:
+    """What stands for the log-determinants of rho and of lambda in adjusted likelihoods is not of one kind."""
+    problems = [fit.estimate.problem for fit in (big, small)]
+    both = any(problem.spec.lag_y for problem in problems) and any(problem.spec.lag_error for problem in problems)
+    if both and all(is_adjusted(problem) for problem in problems):
+        raise IdentificationError(
+            "Where the panel is not balanced, or W changes, likelihoods of a spatial lag and of a spatial error are "
+            "adjusted for effects in different ways: use wald_test, or bias='none' for both fits."
         )
 
 

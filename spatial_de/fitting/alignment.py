@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from spatial_de.errors import AlignmentError, AlignmentWarning, WeightsError
+from spatial_de.errors import AlignmentError, AlignmentWarning, OptionError, WeightsError
 from spatial_de.weights import SpatialWeights
 from spatial_de.wording import name_some
 
@@ -23,11 +24,7 @@ def align(design: Design, w: SpatialWeights) -> SpatialWeights:
     AlignmentError
         Units are missing on one side.
     """
-    if not isinstance(w, SpatialWeights):
-        raise WeightsError(
-            f"Weights must be SpatialWeights, not {type(w).__name__}: use sde.weights.from_graph(...) for libpysal "
-            "objects, sde.weights.from_matrix(a, ids) for matrices."
-        )
+    check_type(w)
     positions = pd.RangeIndex(w.n)
     by_position = _unlabelled(design.given_index) and w.ids.isin(positions).all()
     if not by_position and (_unlabelled(design.given_index) or _left_of_positions(design.given_index, w)):
@@ -45,6 +42,53 @@ def align(design: Design, w: SpatialWeights) -> SpatialWeights:
             stacklevel=3,
         )
     return w.reorder(design.units, name="data")
+
+
+def check_type(w: object) -> None:
+    """Refuse what are not weights."""
+    if not isinstance(w, SpatialWeights):
+        raise WeightsError(
+            f"Weights must be SpatialWeights, not {type(w).__name__}: use sde.weights.from_graph(...) for libpysal "
+            "objects, sde.weights.from_matrix(a, ids) for matrices."
+        )
+
+
+def align_times(design: Design, given: Mapping[Any, SpatialWeights], name: str) -> list[SpatialWeights]:
+    """Weights of each time of the panel: over all its units, or over those that are there, each in their order.
+
+    Raises
+    ------
+    AlignmentError
+        Times or units are missing on one side.
+    """
+    if design.times is None:
+        raise OptionError(f"{name}= has weights for each time, but a cross-section has no times: give one W.")
+    times = pd.Index(list(given))
+    lacking, extra = design.times[~design.times.isin(times)], times[~times.isin(design.times)]
+    if len(lacking) or len(extra):
+        parts = [f"lacks {name_some(lacking)}"] * bool(len(lacking)) + [f"has {name_some(extra)} too many"] * bool(
+            len(extra)
+        )
+        raise AlignmentError(
+            f"{name}= must have weights for each time of the panel, {name_some(design.times[:1])} to "
+            f"{name_some(design.times[-1:])}: it "
+            f"{' and '.join(parts)}."
+        )
+    here = [None] * len(design.times) if design.present is None else design.present
+    known: dict[tuple[int, int], SpatialWeights] = {}
+    out = []
+    for time, there in zip(design.times, here, strict=True):
+        w = given[time]
+        check_type(w)
+        part = design.units if there is None or set(w.ids) != set(design.units[there]) else design.units[there]
+        key = (id(w), len(part))
+        if key not in known:
+            try:
+                known[key] = w.reorder(part, name="data")
+            except AlignmentError as error:
+                raise AlignmentError(f"{name}= at {time!r}: {error}") from error
+        out.append(known[key])
+    return out
 
 
 def _unlabelled(index: pd.Index[Any]) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spatial_de.errors import EstimationWarning, IdentificationError
+from spatial_de.weights.stacked import StackedWeights
 from spatial_de.wording import name_some
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from spatial_de.panel.design import Design
     from spatial_de.panel.transforms import Effects
     from spatial_de.weights import SpatialWeights
+    from spatial_de.weights.stacked import MissingNeighbors
 
 TIME_DUMMIES = (
     "W is not row-stochastic, so that time effects cannot be eliminated by transformation: they were estimated, and "
@@ -28,11 +30,18 @@ def refuse_uniform(links: SpatialLinks, effects: Effects, spec: ModelSpec) -> No
     """With equal weights W y is a combination of y and the time mean: nothing identifies rho."""
     if effects not in {"time", "two-way"}:
         return
-    if any(w.is_uniform for name, w in links.used(spec).items() if name != "durbin_weights"):
+    if any(_only_means(w) for name, w in links.used(spec).items() if name != "durbin_weights"):
         raise IdentificationError(
             "Every unit has every other as neighbour with the same weight: with time effects the spatial lag is a "
             "multiple of the response itself, and rho is not identified. Use other weights or drop the time effects."
         )
+
+
+def _only_means(w: SpatialWeights) -> bool:
+    """Whether lags are the same multiple of means at all times: other multiples at other times would tell rho."""
+    if not isinstance(w, StackedWeights):
+        return w.is_uniform
+    return all(block.is_uniform or not block.n_links for block in w.blocks) and len(set(w.sparse.data.round(12))) == 1
 
 
 def refuse_exchangeable(design: Design, links: SpatialLinks, spec: ModelSpec) -> None:
@@ -48,7 +57,7 @@ def refuse_exchangeable(design: Design, links: SpatialLinks, spec: ModelSpec) ->
 
 def warn_of_two_values(design: Design) -> None:
     """Warn of a response that is a yes or no."""
-    values = np.unique(design.y)
+    values = np.unique(design.rows(design.y))
     if len(values) == 2:
         warnings.warn(
             f"The response {design.y_name!r} takes only two values ({values[0]:g} and {values[1]:g}): a linear model "
@@ -148,14 +157,43 @@ def note_on_means(problem: Problem, *, correlated: bool) -> list[str]:
     ]
 
 
+def note_on_cells(
+    design: Design, links: SpatialLinks, spec: ModelSpec, *, effects: Effects, missing: MissingNeighbors | None
+) -> list[str]:
+    """What was done about units that are missing at some times."""
+    present = design.present
+    if present is None:
+        return []
+    absent = present.size - int(present.sum())
+    found = [f"The panel is unbalanced: {design.nobs:,} rows, {absent:,} of {present.size:,} missing."]
+    lost = {name: w.lost_links for name, w in links.used(spec).items() if isinstance(w, StackedWeights)}
+    if any(lost.values()):
+        how = (
+            "are kept, so that a missing neighbour counts as zero"
+            if missing == "zero"
+            else "are normalised again as those given were"
+        )
+        numbers = ", ".join(f"{count:,} of {name}" for name, count in lost.items())
+        found.append(
+            f"Links to units that are missing at the time: {numbers}. The weights that are left {how} "
+            f"(missing_neighbors={missing or 'renormalize'!r})."
+        )
+    once = design.units[present.sum(axis=0) == 1]
+    if len(once) and effects in {"individual", "two-way"}:
+        found.append(
+            f"Present at one time only: {name_some(once)}. Their individual effects absorb their rows, which say "
+            "nothing about the coefficients; as neighbours they count."
+        )
+    return found
+
+
 def note_on_islands(links: SpatialLinks, spec: ModelSpec) -> list[str]:
     """Zero is a value as any other: far from the others' where a variable is not centred."""
     used = links.used(spec)
     islands = dict.fromkeys(unit for name, w in used.items() if name != "error_weights" for unit in w.islands)
     if not islands:
         return []
-    note = (
-        f"Without neighbours: {name_some(islands)}. Their spatial lags are zero, which for variables far from zero "
-        "is an extreme value; islands='nearest' links them."
-    )
-    return [note]
+    lags = "Their spatial lags are zero, which for variables far from zero is an extreme value"
+    if any(isinstance(w, StackedWeights) for w in used.values()):
+        return [f"Without neighbours at a time: {name_some(islands)}. {lags}."]
+    return [f"Without neighbours: {name_some(islands)}. {lags}; islands='nearest' links them."]

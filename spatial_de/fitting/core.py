@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 from spatial_de.fitting import cautions
 from spatial_de.fitting.options import (
+    GivenWeights,
     check_moment_options,
+    refuse_on_cells,
     resolve_durbin,
     resolve_effects,
     resolve_links,
@@ -21,6 +23,7 @@ from spatial_de.models.gmm import estimate_gmm
 from spatial_de.panel.design import build_design
 from spatial_de.panel.transforms import Effects
 from spatial_de.results import Results
+from spatial_de.weights.stacked import MISSING_NEIGHBORS, MissingNeighbors
 from spatial_de.wording import check_option
 
 if TYPE_CHECKING:
@@ -38,15 +41,16 @@ Model = Literal["ols", "slx", "sar", "sem", "sac", "sdm", "sdem", "gns"]
 def fit(
     formula: str,
     data: Panel | pd.DataFrame,
-    w: SpatialWeights | None = None,
+    w: GivenWeights | None = None,
     *,
     model: Model = "sdm",
     fixed: Effects | None = None,
     random: bool | RandomForm = False,
     correlated: bool = False,
     durbin: Sequence[str] | None = None,
-    error_weights: SpatialWeights | None = None,
-    durbin_weights: SpatialWeights | None = None,
+    error_weights: GivenWeights | None = None,
+    durbin_weights: GivenWeights | None = None,
+    missing_neighbors: MissingNeighbors | None = None,
     bias: Bias | None = None,
     information: Literal["observed", "expected"] = "observed",
     cov: Covariance = "classical",
@@ -63,9 +67,10 @@ def fit(
     formula
         ``"y ~ x1 + log(x2)"``. With fixed effects the intercept is left out.
     data
-        A balanced `Panel`, or a DataFrame indexed by unit (cross-section).
+        A `Panel`, which may be unbalanced, or a DataFrame indexed by unit (cross-section).
     w
-        Spatial weights; needed by all models but ``"ols"``. Data and weights meet by unit label.
+        Spatial weights; needed by all models but ``"ols"``. Data and weights meet by unit label. Weights that change
+        over time are a mapping from each time of the panel to its weights.
     model
         ``"ols"``, ``"slx"``, ``"sar"``, ``"sem"``, ``"sac"``, ``"sdm"``, ``"sdem"``, ``"gns"``.
     fixed
@@ -79,11 +84,16 @@ def fit(
         Correlated random effects: unit means of the regressors that vary over time enter as ``mean_x`` (Mundlak 1978).
     error_weights, durbin_weights
         Weights of the spatial error, and of the lagged regressors; by default `w` for both.
+    missing_neighbors
+        What happens to the weights of neighbours that are missing at a time, in unbalanced panels. ``"renormalize"``
+        (default): the weights that are left are normalised again as those given were. ``"zero"``: they are kept, so
+        that a missing neighbour counts as zero.
     durbin
         Regressors that enter spatially lagged in slx, sdm, sdem and gns; by default all but categorical ones.
     bias
         Treatment of fixed effects. ``"lee-yu"`` (default): they are eliminated by an orthonormal transformation;
-        where W is not row-stochastic, time effects are estimated and the bias corrected analytically.
+        where W is not row-stochastic, time effects are estimated and the bias corrected analytically; in unbalanced
+        panels and under weights that change, the scores are adjusted for their expectations.
         ``"correction"``: time effects are estimated and the bias corrected. ``"none"``: direct likelihood, whose
         rho is biased in short panels of few units. With random effects ``"lee-yu"`` or ``"none"`` for time effects.
     information
@@ -127,16 +137,23 @@ def fit(
     check_option(information, ("observed", "expected"), "information")
     check_option(cov, COVARIANCES, "cov")
     check_option(method, ("ml", "gmm"), "method")
+    check_option(missing_neighbors, (None, *MISSING_NEIGHBORS), "missing_neighbors")
     check_option(logdet, ("auto", *METHODS), "logdet")
     check_moment_options(method, MODELS[model], information=information, instrument_lags=instrument_lags)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        design = build_design(formula, data)
+        design = build_design(formula, data, unbalanced=True)
         form = resolve_random(design, random, correlated=correlated, method=method)
         effects, treatment = resolve_effects(design, "none" if form and fixed is None else fixed, bias, random=form)
         spec, links = resolve_links(
-            design, MODELS[model], w=w, error_weights=error_weights, durbin_weights=durbin_weights
+            design,
+            MODELS[model],
+            missing=missing_neighbors,
+            w=w,
+            error_weights=error_weights,
+            durbin_weights=durbin_weights,
         )
+        refuse_on_cells(design, links, spec, random=form, bias=treatment, information=information)
         cautions.refuse_uniform(links, effects, spec)
         cautions.refuse_exchangeable(design, links, spec)
         lagged = resolve_durbin(durbin, design, spec)
@@ -166,6 +183,7 @@ def fit(
         if problem.n_time_dummies and problem.bias == "lee-yu":
             notes.append(cautions.TIME_DUMMIES)
         notes += [*cautions.note_on_islands(links, spec), *cautions.note_on_means(problem, correlated=correlated)]
+        notes += cautions.note_on_cells(design, links, spec, effects=effects, missing=missing_neighbors)
         result = Results(
             estimate=estimate,
             method=method,

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from spatial_de.errors import EstimationWarning, OptionError, WeightsError
-from spatial_de.fitting.alignment import align
+from spatial_de.fitting.alignment import align, align_times
 from spatial_de.models import MODELS, SpatialLinks
 from spatial_de.panel.transforms import EFFECTS, Effects
+from spatial_de.weights import SpatialWeights
+from spatial_de.weights.stacked import StackedWeights, stack
 from spatial_de.wording import check_option, check_whole, did_you_mean, name_some
 
 if TYPE_CHECKING:
@@ -17,8 +22,9 @@ if TYPE_CHECKING:
     from spatial_de.models import ModelSpec
     from spatial_de.models.problem import Bias, RandomForm
     from spatial_de.panel.design import Design
-    from spatial_de.weights import SpatialWeights
+    from spatial_de.weights.stacked import MissingNeighbors
 
+GivenWeights = SpatialWeights | Mapping[Any, SpatialWeights]
 _TERMS = {
     "error_weights": "they belong to models with a spatial error, 'sem', 'sac', 'sdem' and 'gns'",
     "durbin_weights": "they belong to models with lagged regressors, 'slx', 'sdm', 'sdem' and 'gns'",
@@ -39,8 +45,13 @@ def check_moment_options(method: str, spec: ModelSpec, *, information: str, inst
     check_whole(instrument_lags, "instrument_lags", least=1)
 
 
-def resolve_links(design: Design, spec: ModelSpec, **given: SpatialWeights | None) -> tuple[ModelSpec, SpatialLinks]:
-    """Weights of every term, aligned; without links in any of them the model loses its spatial terms."""
+def resolve_links(
+    design: Design, spec: ModelSpec, *, missing: MissingNeighbors | None = None, **given: GivenWeights | None
+) -> tuple[ModelSpec, SpatialLinks]:
+    """Weights of every term, aligned; without links in any of them the model loses its spatial terms.
+
+    Where units are missing at some times, or weights differ between times, all are stacked.
+    """
     terms = {"error_weights": spec.lag_error, "durbin_weights": spec.lag_x}
     for name, present in terms.items():
         if given[name] is not None and not present:
@@ -50,7 +61,8 @@ def resolve_links(design: Design, spec: ModelSpec, **given: SpatialWeights | Non
     if any(w is None for w in needed):
         raise OptionError(f"model={spec.name!r} needs spatial weights: fit(formula, data, w, model={spec.name!r}).")
     distinct = {id(w): w for w in (given["w"], *own.values()) if w is not None}
-    aligned = {key: align(design, w) for key, w in distinct.items()}
+    names = {id(w): name for name, w in reversed({"w": given["w"], **own}.items()) if w is not None}
+    aligned = _align_all(design, {names[key]: w for key, w in distinct.items()}, missing=missing)
     pick = {name: aligned.get(id(w)) for name, w in {"lag": given["w"], **own}.items()}
     links = SpatialLinks(lag=pick["lag"], error=pick["error_weights"], durbin=pick["durbin_weights"])
     used = links.used(spec)
@@ -60,6 +72,33 @@ def resolve_links(design: Design, spec: ModelSpec, **given: SpatialWeights | Non
         if w.n_links == 0:
             raise WeightsError(f"{name} hold no links: the term they stand for is not identified. Leave it out.")
     return spec, links
+
+
+def _align_all(
+    design: Design, given: dict[str, GivenWeights], *, missing: MissingNeighbors | None
+) -> dict[int, SpatialWeights]:
+    """Weights by the id of what was given: as one W, or stacked where one does not do."""
+    found = {
+        name: align_times(design, w, name) if isinstance(w, Mapping) else [align(design, w)]
+        for name, w in given.items()
+    }
+    changes = any(len({w.fingerprint for w in by_time}) > 1 for by_time in found.values())
+    if design.present is None and missing is not None:
+        raise OptionError(f"missing_neighbors={missing!r} has no use here: every unit is there at every time.")
+    if design.times is None or (design.present is None and not changes):
+        return {id(w): found[name][0] for name, w in given.items()}
+    T, N = design.y.shape
+    present = np.ones((T, N), dtype=bool) if design.present is None else design.present
+    return {
+        id(w): stack(
+            found[name] * (T if len(found[name]) == 1 < T else 1),
+            present,
+            units=design.units,
+            times=list(design.times),
+            missing=missing or "renormalize",
+        )
+        for name, w in given.items()
+    }
 
 
 def _without_links(spec: ModelSpec) -> ModelSpec:
@@ -136,6 +175,24 @@ def _bias_with_random(effects: Effects, bias: Bias | None) -> Bias:
     treatment: Bias = "lee-yu" if bias is None else bias
     check_option(treatment, ("lee-yu", "none"), "bias")
     return treatment
+
+
+def refuse_on_cells(
+    design: Design, links: SpatialLinks, spec: ModelSpec, *, random: RandomForm | None, **options: str
+) -> None:
+    """Options that need a balanced panel under one W."""
+    if design.present is None and not any(isinstance(w, StackedWeights) for w in links.used(spec).values()):
+        return
+    what = "a panel that is not balanced" if design.present is not None else "weights that change over time"
+    if random is not None:
+        raise OptionError(f"Random effects are not available for {what}: use fixed effects, or panel.balance().")
+    advice = {
+        ("bias", "correction"): "use bias='lee-yu', which adjusts the scores exactly",
+        ("information", "expected"): "use information='observed'",
+    }
+    for (name, value), instead in advice.items():
+        if options[name] == value:
+            raise OptionError(f"{name}={value!r} is not available for {what}: {instead}.")
 
 
 def resolve_durbin(durbin: Sequence[str] | None, design: Design, spec: ModelSpec) -> tuple[str, ...] | None:

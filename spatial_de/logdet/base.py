@@ -13,6 +13,7 @@ from spatial_de.logdet.eigenvalues import EigenvalueLogDeterminant
 from spatial_de.logdet.interval import admissible_interval
 from spatial_de.logdet.sparse import SparseLogDeterminant
 from spatial_de.logdet.stochastic import StochasticLogDeterminant, stochastic
+from spatial_de.weights.stacked import StackedWeights
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -26,12 +27,8 @@ _DENSE_SHARE = 0.2  # of possible links from which a factor is as good as full
 _PROBES = 64
 
 
-class LogDeterminant(Protocol):
-    """ln|I - rho W| as a function of rho.
-
-    With ``A = I - rho W`` the derivatives give the traces that models need:
-    ``tr(W A^-1) = -f'``, ``tr((W A^-1)^2) = -f''``, ``tr(A^-1) = n - rho f'``.
-    """
+class JacobianTerm(Protocol):
+    """What a likelihood adds for one spatial parameter: a log-determinant, or one that is adjusted for effects."""
 
     @property
     def method(self) -> str:
@@ -44,11 +41,6 @@ class LogDeterminant(Protocol):
         ...
 
     @property
-    def n(self) -> int:
-        """Number of units."""
-        ...
-
-    @property
     def bounds(self) -> tuple[float, float]:
         """Admissible open interval of rho."""
         ...
@@ -57,11 +49,7 @@ class LogDeterminant(Protocol):
         """Say that values between two rho will be asked for."""
         ...
 
-    def without_unit_root(self) -> LogDeterminant:
-        """``ln|I - rho W| - ln(1 - rho)`` of weights whose rows add up to one, exact also where rho is almost one."""
-        ...
-
-    def sketch(self) -> LogDeterminant:
+    def sketch(self) -> JacobianTerm:
         """Something cheap over the whole interval that shows where the maximum of a likelihood is."""
         ...
 
@@ -75,6 +63,23 @@ class LogDeterminant(Protocol):
 
     def second(self, rho: ArrayLike) -> NDArray[np.float64]:
         """Second derivative with respect to rho, shape of `rho`."""
+        ...
+
+
+class LogDeterminant(JacobianTerm, Protocol):
+    """ln|I - rho W| as a function of rho.
+
+    With ``A = I - rho W`` the derivatives give the traces that models need:
+    ``tr(W A^-1) = -f'``, ``tr((W A^-1)^2) = -f''``, ``tr(A^-1) = n - rho f'``.
+    """
+
+    @property
+    def n(self) -> int:
+        """Number of units."""
+        ...
+
+    def without_unit_root(self) -> LogDeterminant:
+        """``ln|I - rho W| - ln(1 - rho)`` of weights whose rows add up to one, exact also where rho is almost one."""
         ...
 
 
@@ -100,12 +105,13 @@ def log_determinant(w: SpatialWeights, method: Method = "auto") -> LogDeterminan
 
 
 def _choose(w: SpatialWeights) -> str:
-    dense = w.n_links > _DENSE_SHARE * w.n**2 and w.n <= DENSE_LIMIT
-    return "eigenvalues" if w.n <= _FEW or dense else "sparse"
+    blocks = w.blocks if isinstance(w, StackedWeights) else (w,)
+    dense = any(one.n_links > _DENSE_SHARE * one.n**2 for one in blocks) and w.n <= DENSE_LIMIT
+    return "eigenvalues" if max(one.n for one in blocks) <= _FEW or dense else "sparse"
 
 
 def _by_eigenvalues(w: SpatialWeights) -> LogDeterminant:
-    if w.n > DENSE_LIMIT:
+    if not isinstance(w, StackedWeights) and w.n > DENSE_LIMIT:
         needed = 3 * 8 * w.n**2 / 1e9
         raise CapacityError(
             f"Eigenvalues of {w.n:,} x {w.n:,} weights would need about {needed:.1f} GB; the limit is "

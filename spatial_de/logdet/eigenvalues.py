@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spatial_de.errors import IdentificationError
+from spatial_de.weights.stacked import StackedWeights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,6 +99,9 @@ class EigenvalueLogDeterminant:
 
 
 def _eigenvalues(w: SpatialWeights) -> NDArray[np.float64] | NDArray[np.complex128]:
+    if isinstance(w, StackedWeights):
+        of_blocks = {id(block): _eigenvalues(block) for block in w.blocks}
+        return np.concatenate([of_blocks[id(block)] for block in w.blocks])
     form = w.symmetric_form
     if form is not None:
         return np.linalg.eigvalsh(form.toarray())

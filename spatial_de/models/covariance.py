@@ -13,6 +13,7 @@ from spatial_de.models.information import score_operators
 from spatial_de.models.moments import covariance_of_moments, kernel_sum, refuse_negative
 from spatial_de.models.random_covariance import random_covariance
 from spatial_de.models.sandwich import quasi_likelihood, white
+from spatial_de.panel.layout import Cells
 from spatial_de.wording import check_whole, name_some
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ class Scores:
         Contribution of each unit and time, shape (T, N, k + s + 1). Those of the spatial parameters hold the own
         part of the quadratic form (``Q_ii e_it^2``) and its expectation.
     cross
-        Matrices ``(Q + Q') / sigma2`` of the s spatial parameters without diagonal, shape (s, N, N).
+        Matrices ``(Q + Q') / sigma2`` of the s spatial parameters without diagonal, shape (s, N, N), or (s, T, N, N)
+        where they change over time.
     """
 
     cells: NDArray[np.float64]
@@ -82,7 +84,7 @@ def covariance(
     if T < 2 and kind not in _OF_CROSS_SECTIONS:
         raise OptionError(f"cov={kind!r} needs a panel with at least two times; use cov='classical'.")
     meat = _MEATS[kind](estimate, bandwidth)
-    middle = estimate.scaled_bread @ meat @ estimate.scaled_bread
+    middle = estimate.scaled_bread @ meat @ estimate.scaled_bread.T
     out: NDArray[np.float64] = estimate.jacobian @ middle @ estimate.jacobian.T
     negative = [name for name, variance in zip(estimate.names, np.diag(out), strict=True) if variance < 0.0]
     if negative:
@@ -111,10 +113,8 @@ def _cluster(estimate: Estimate, _bandwidth: int | None) -> NDArray[np.float64]:
     meat: NDArray[np.float64] = own.T @ own
     s = len(scores.cross)
     if s:
-        products = estimate.e.T @ estimate.e
-        pairs = np.triu(products**2, 1)
         start = meat.shape[0] - 1 - s
-        meat[start:-1, start:-1] += np.einsum("aij,bij,ij->ab", scores.cross, scores.cross, pairs)
+        meat[start:-1, start:-1] += _squared_pairs(scores.cross, estimate.e)
     N = own.shape[0]
     return np.asarray(meat * (N / (N - 1)))
 
@@ -136,15 +136,26 @@ def _cluster_two_way(estimate: Estimate, _bandwidth: int | None) -> NDArray[np.f
     equation (2.11).
     """
     scores = _scores(estimate)
-    T, N = estimate.e.shape
-    cells = scores.cells.reshape(T * N, -1)
+    cells = scores.cells.reshape(estimate.e.size, -1)
     both = cells.T @ cells
     s = len(scores.cross)
     if s:
-        squares = estimate.e.T**2 @ estimate.e**2
         start = both.shape[0] - 1 - s
-        both[start:-1, start:-1] += np.einsum("aij,bij,ij->ab", scores.cross, scores.cross, np.triu(squares, 1))
-    return np.asarray(_cluster(estimate, None) + _cluster_time(estimate, None) - both * (N * T / (N * T - 1)))
+        both[start:-1, start:-1] += sum(
+            _squared_pairs(scores.cross if scores.cross.ndim == 3 else scores.cross[:, t : t + 1], e[None])
+            for t, e in enumerate(estimate.e)
+        )
+    n = estimate.problem.layout.n
+    return np.asarray(_cluster(estimate, None) + _cluster_time(estimate, None) - both * (n / (n - 1)))
+
+
+def _squared_pairs(cross: NDArray[np.float64], e: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum over pairs of units of ``sum_t Q_ij e_it e_jt``, squared, of each two spatial parameters, shape (s, s)."""
+    if cross.ndim == 3:
+        squares = np.triu((e.T @ e) ** 2, 1)
+        return np.asarray(np.einsum("aij,bij,ij->ab", cross, cross, squares))
+    pairs = np.triu(np.einsum("atij,ti,tj->aij", cross, e, e), 1)
+    return np.asarray(np.einsum("aij,bij->ab", pairs, pairs))
 
 
 def _refuse_two_times(estimate: Estimate, kind: str) -> None:
@@ -183,12 +194,18 @@ def _by_time(estimate: Estimate) -> NDArray[np.float64]:
     by_time = scores.cells.sum(axis=1)
     if len(scores.cross):
         start = by_time.shape[1] - 1 - len(scores.cross)
-        by_time[:, start:-1] += 0.5 * np.einsum("ti,aij,tj->ta", estimate.e, scores.cross, estimate.e)
+        products = "ti,aij,tj->ta" if scores.cross.ndim == 3 else "ti,atij,tj->ta"
+        by_time[:, start:-1] += 0.5 * np.einsum(products, estimate.e, scores.cross, estimate.e)
     return np.asarray(by_time - by_time.mean(axis=0))
 
 
 def _robust(estimate: Estimate, _bandwidth: int | None) -> NDArray[np.float64]:
     spec = estimate.problem.spec
+    if (spec.lag_y or spec.lag_error) and isinstance(estimate.problem.layout, Cells):
+        raise OptionError(
+            f"cov='robust' of model={spec.name!r} needs a balanced panel under one W, whose residuals show the "
+            "cumulants of the errors: use cov='cluster' here."
+        )
     return quasi_likelihood(estimate) if spec.lag_y or spec.lag_error else white(estimate)
 
 
@@ -219,17 +236,19 @@ def _hac(estimate: Estimate, kernel: csr_array | None) -> NDArray[np.float64]:
 
 def _scores(estimate: Estimate) -> Scores:
     problem, e, s2 = estimate.problem, estimate.e, estimate.sigma2_scaled
-    T, N = e.shape
+    N = e.shape[1]
     BZ = problem.Z if problem.MZ is None else problem.Z - estimate.lam * problem.MZ
     parts = [BZ * e[:, :, None] / s2]
     cross = np.zeros((0, N, N))
     if problem.spec.lag_y or problem.spec.lag_error:
         operators = score_operators(problem, estimate)
         for Q, L in zip(operators.quadratic, operators.linear, strict=True):
-            own = np.diag(Q)
-            parts.append(((L * e + own * e**2) / s2 - own * problem.periods / T)[:, :, None])
-        cross = np.stack([(Q + Q.T - 2.0 * np.diag(np.diag(Q))) / s2 for Q in operators.quadratic])
-    parts.append((e**2 / (2.0 * s2**2) - problem.n / (T * N) / (2.0 * s2))[:, :, None])
+            own = np.diagonal(Q, axis1=-2, axis2=-1)
+            parts.append(((L * e + own * e**2) / s2 - own * operators.counted)[:, :, None])
+        eye = np.eye(N)
+        cross = np.stack([(Q + np.swapaxes(Q, -2, -1)) * (1.0 - eye) / s2 for Q in operators.quadratic])
+    counted = problem.n / problem.layout.n * problem.layout.ones
+    parts.append((e**2 / (2.0 * s2**2) - counted / (2.0 * s2))[:, :, None])
     return Scores(cells=np.concatenate(parts, axis=2), cross=cross)
 
 

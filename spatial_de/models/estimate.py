@@ -10,16 +10,22 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from spatial_de.errors import ConvergenceError, EstimationWarning, IdentificationError
-from spatial_de.logdet import LogDeterminant, Method, log_determinant
+from spatial_de.logdet import JacobianTerm, LogDeterminant, Method, log_determinant
+from spatial_de.models.adjusted import Drift, drift, lag_term
 from spatial_de.models.bias import correct
 from spatial_de.models.heights import heights
-from spatial_de.models.information import expected_information
+from spatial_de.models.information import expected_information, innovations
 from spatial_de.models.likelihood import Compressed, Likelihood, LogJacobian, Point, partition
+from spatial_de.models.moving import MovingData, problem_at
 from spatial_de.models.optimise import CLOSED_FORM, Objective, Optimization, maximise
 from spatial_de.models.reparametrise import refine, to_original
+from spatial_de.models.restricted import RestrictedDeterminant
 from spatial_de.models.surface import Surface, maximise_surface
+from spatial_de.panel.layout import Cells
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from spatial_de.models.moments import MomentEstimate
@@ -27,6 +33,7 @@ if TYPE_CHECKING:
     from spatial_de.weights import SpatialWeights
 
 Information = Literal["observed", "expected"]
+_MOST_STEPS, _SETTLED = 100, 1e-9  # of the adjusted scores of two parameters, standard errors
 ROUNDING = 1e-26  # error variance relative to the response below which nothing but rounding is left
 
 
@@ -75,9 +82,10 @@ class Estimate:
     params
         Estimates, shape (p,).
     bread
-        Inverse information in the user's units, shape (p, p).
+        Inverse information in the user's units, shape (p, p): the classical covariance.
     scaled_bread
-        Inverse information of all scaled parameters (dummies of times included), shape (k + s + 1,) squared.
+        Inverse of minus the derivative of the scores in all scaled parameters (dummies of times included), shape
+        (k + s + 1,) squared.
     jacobian
         Derivative of `params` with respect to the scaled parameters, shape (p, k + s + 1).
     rho, lam
@@ -140,6 +148,9 @@ def estimate_ml(problem: Problem, *, information: Information = "observed", logd
     """
     likelihood = make_likelihood(problem, logdet=logdet)
     point, record = _maximum(likelihood, problem)
+    if is_adjusted(problem) and problem.spec.lag_y and problem.spec.lag_error and record.converged:
+        likelihood, point, record = _settle(problem, point, record=record, logdet=logdet)
+    problem = problem_at(problem, point.lam)
     point = refine(problem, point)
     if record.converged:
         info = (
@@ -147,14 +158,16 @@ def estimate_ml(problem: Problem, *, information: Information = "observed", logd
             if information == "observed"
             else expected_information(problem, point, sigma2=point.sigma2)
         )
-        scaled_bread = invert_information(info, point, record)
+        variance = scaled_bread = invert_information(info, point, record)
+        if is_adjusted(problem) and problem.spec.lag_y:
+            scaled_bread, variance = _with_drift(scaled_bread, drift(problem, point), problem)
     else:
         size = problem.k + problem.spec.lag_y + problem.spec.lag_error + 1
-        scaled_bread = np.full((size, size), np.nan)
+        variance = scaled_bread = np.full((size, size), np.nan)
     corrects = problem.bias == "correction" or (problem.n_time_dummies and problem.bias != "none")
     if corrects and record.converged:
         point = correct(problem, likelihood, point)
-    estimate = _finish(problem, point, scaled_bread=scaled_bread, record=record)
+    estimate = _finish(problem, point, scaled_bread=scaled_bread, variance=variance, record=record)
     if problem.spec.lag_y and problem.weights is not None:
         return replace(estimate, logdet=log_determinant(problem.weights, logdet))
     return estimate
@@ -174,27 +187,93 @@ def _check_fit(point: Point, *, linear: bool) -> Point:
     return point
 
 
-def make_likelihood(problem: Problem, *, logdet: Method = "auto") -> Likelihood:
-    """The likelihood of a problem."""
-    lag, error = log_jacobians(problem, logdet=logdet)
-    return Likelihood(data=Compressed.of(problem), n=problem.n, lag=lag, error=error)
+def is_adjusted(problem: Problem) -> bool:
+    """Whether the likelihood is adjusted for effects that no transformation takes out."""
+    return isinstance(problem.layout, Cells) and problem.effects != "none" and problem.bias == "lee-yu"
 
 
-def log_jacobians(problem: Problem, *, logdet: Method) -> tuple[LogJacobian | None, LogJacobian | None]:
+def make_likelihood(problem: Problem, *, logdet: Method = "auto", lam: float = 0.0) -> Likelihood:
+    """The likelihood of a problem; `lam` is where an adjustment of rho for effects sees the error."""
+    moves = problem.spec.lag_error and isinstance(problem.layout, Cells) and problem.effects != "none"
+    data = MovingData(problem)
+    lag, error = log_jacobians(problem, logdet=logdet, lam=lam, data=data)
+    return Likelihood(data=data if moves else Compressed.of(problem), n=problem.n, lag=lag, error=error)
+
+
+def log_jacobians(
+    problem: Problem, *, logdet: Method, lam: float = 0.0, data: MovingData | None = None
+) -> tuple[LogJacobian | None, LogJacobian | None]:
     """Of rho and lambda; None where the model has no such parameter."""
     spec = problem.spec
+
+    def restricted(full: LogDeterminant) -> JacobianTerm:
+        return RestrictedDeterminant(full, data or MovingData(problem))
+
+    def of_lag(full: LogDeterminant) -> JacobianTerm:
+        return lag_term(problem, full, lam)
+
     return (
-        make_jacobian(problem, problem.weights, logdet=logdet) if spec.lag_y else None,
-        make_jacobian(problem, problem.error_weights, logdet=logdet) if spec.lag_error else None,
+        make_jacobian(problem, problem.weights, logdet=logdet, adjust=of_lag) if spec.lag_y else None,
+        make_jacobian(problem, problem.error_weights, logdet=logdet, adjust=restricted) if spec.lag_error else None,
     )
 
 
-def make_jacobian(problem: Problem, w: SpatialWeights | None, *, logdet: Method = "auto") -> LogJacobian | None:
-    """The log-Jacobian of a spatial parameter with weights w."""
+def make_jacobian(
+    problem: Problem,
+    w: SpatialWeights | None,
+    *,
+    logdet: Method = "auto",
+    adjust: Callable[[LogDeterminant], JacobianTerm] | None = None,
+) -> LogJacobian | None:
+    """The log-Jacobian of a spatial parameter with weights w; `adjust` where effects do not drop out."""
     if w is None:
         return None
     full = log_determinant(w, logdet)
+    if adjust is not None and is_adjusted(problem):
+        return LogJacobian(adjust(full), problem.periods)
     return LogJacobian(full.without_unit_root() if problem.drop_unit_root else full, problem.periods)
+
+
+def _settle(
+    problem: Problem, point: Point, *, record: Optimization, logdet: Method
+) -> tuple[Likelihood, Point, Optimization]:
+    """Where the adjusted scores of rho and lambda are both zero.
+
+    That of rho depends on lambda, which no function of both has as its derivative: Newton's steps, the adjustment seen
+    from the lambda of the step before. They settle as fast as that dependence is weak.
+    """
+    path = list(record.path)
+    for _ in range(_MOST_STEPS):
+        likelihood = make_likelihood(problem, logdet=logdet, lam=point.lam)
+        here = likelihood.at(point.rho, point.lam)
+        gradient, curvature = likelihood.gradient(here), likelihood.curvature(here)
+        step = -np.linalg.solve(curvature, gradient)
+        decrement = float(np.sqrt(abs(gradient @ step)))
+        if decrement < _SETTLED:
+            return likelihood, here, replace(record, path=tuple(path), gradient=decrement)
+        point = likelihood.at(float(here.rho + step[0]), float(here.lam + step[1]))
+        path.append((point.rho, point.lam))
+    raise ConvergenceError(
+        f"The scores of rho and lambda, adjusted for {problem.effects} effects, were not brought to zero near "
+        f"({point.rho:.4f}, {point.lam:.4f}): use bias='none', or a model with one of the two.",
+        record.to_dict(),
+    )
+
+
+def _with_drift(
+    inverse: NDArray[np.float64], gap: Drift, problem: Problem
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Inverse of minus the derivative of the adjusted scores, J, and ``J^-1 V J^-T``.
+
+    With the inverse information S, ``J = S^-1 + cross e_rho e_lambda'`` and ``V = S^-1 - own e_rho e_rho'``.
+    """
+    rho, lam = problem.k, problem.k + problem.spec.lag_error
+    u, v = inverse[:, rho], inverse[:, lam]
+    c = gap.cross / (1.0 + gap.cross * inverse[lam, rho])
+    bread = inverse - c * np.outer(u, v)
+    moved = bread[:, rho]
+    spread = inverse - c * (np.outer(u, v) + np.outer(v, u)) + c**2 * inverse[lam, lam] * np.outer(u, u)
+    return bread, spread - gap.own * np.outer(moved, moved)
 
 
 def _maximum(likelihood: Likelihood, problem: Problem) -> tuple[Point, Optimization]:
@@ -284,28 +363,28 @@ def invert_information(info: NDArray[np.float64], point: Point, record: Optimiza
     return np.block([[parts.half @ parts.half.T - corner @ parts.cross.T, corner], [corner.T, rest]])
 
 
-def _finish(problem: Problem, point: Point, *, scaled_bread: NDArray[np.float64], record: Optimization) -> Estimate:
+def _finish(
+    problem: Problem,
+    point: Point,
+    *,
+    scaled_bread: NDArray[np.float64],
+    variance: NDArray[np.float64],
+    record: Optimization,
+) -> Estimate:
     names, params, jacobian = to_original(problem, point)
     spec = problem.spec
-    Ay = problem.y if problem.Wy is None else problem.y - point.rho * problem.Wy
-    e = Ay - problem.Z @ point.delta
-    if problem.MZ is not None and problem.My is not None:
-        Mu = problem.My - problem.MZ @ point.delta
-        if problem.MWy is not None:
-            Mu = Mu - point.rho * problem.MWy
-        e = e - point.lam * Mu
     return Estimate(
         problem=problem,
         names=names,
         params=params,
-        bread=jacobian @ scaled_bread @ jacobian.T,
+        bread=jacobian @ variance @ jacobian.T,
         scaled_bread=scaled_bread,
         jacobian=jacobian,
         rho=point.rho if spec.lag_y else 0.0,
         lam=point.lam if spec.lag_error else 0.0,
         delta=point.delta,
         sigma2_scaled=point.sigma2,
-        e=e,
+        e=innovations(problem, point),
         loglik=point.loglik - problem.n * float(np.log(problem.y_scale)),
         optimization=record,
     )

@@ -19,7 +19,7 @@ def heights(likelihood: Likelihood, rho: NDArray[np.float64], lam: NDArray[np.fl
     """
     ssr = np.empty((len(rho), len(lam)))
     for j, value in enumerate(lam):
-        d = likelihood.data
+        d = likelihood.data.at(value)
         BZ, y, a = d.Z, d.y, d.Wy
         if likelihood.error:
             BZ, y, a = BZ - value * d.MZ, y - value * d.My, a - value * d.MWy

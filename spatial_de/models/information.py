@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spatial_de.errors import CapacityError
+from spatial_de.logdet import DENSE_LIMIT
+from spatial_de.models.moving import Filtered, cells_of
+from spatial_de.panel.layout import Cells
 from spatial_de.panel.transforms import Effects, within
+from spatial_de.weights.stacked import StackedWeights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -15,6 +20,7 @@ if TYPE_CHECKING:
     from spatial_de.models.estimate import Estimate
     from spatial_de.models.likelihood import Point
     from spatial_de.models.problem import Problem
+    from spatial_de.weights import SpatialWeights
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +33,23 @@ class ScoreOperators:
     ----------
     quadratic
         ``K = B G B^-1`` with ``G = W A^-1`` for rho, ``H = M B^-1`` for lambda; each of shape (N, N), with the
-        mean over units taken out where the likelihood is that of the orthonormal transformation.
+        mean over units taken out where the likelihood is that of the orthonormal transformation. Where W changes over
+        time, or units are missing, of shape (T, N, N).
     linear
         ``B G E[A y]`` for rho, zero for lambda; each of shape (T, N), transformed like the data.
+    counted
+        Share of ``Q_ii`` that is the expectation of ``Q_ii e_it^2 / sigma2``: a number, or of shape (T, N).
     """
 
     quadratic: tuple[NDArray[np.float64], ...]
     linear: tuple[NDArray[np.float64], ...]
+    counted: float | NDArray[np.float64]
 
 
 def score_operators(problem: Problem, point: Point | Estimate) -> ScoreOperators:
     """Operators at an estimate; dense (N, N) matrices."""
+    if isinstance(problem.layout, Cells):
+        return _operators_on_cells(problem, point)
     quadratic, linear = [], []
     W, M = problem.dense_weights()
     eye = np.eye(len(W))
@@ -57,7 +69,72 @@ def score_operators(problem: Problem, point: Point | Estimate) -> ScoreOperators
         quadratic.append(np.linalg.solve(B.T, M.T).T)
     if problem.drop_unit_root:
         quadratic = [Q - Q.mean(axis=0) for Q in quadratic]
-    return ScoreOperators(tuple(quadratic), tuple(linear))
+    return ScoreOperators(tuple(quadratic), tuple(linear), problem.periods / len(problem.y))
+
+
+def _operators_on_cells(problem: Problem, point: Point | Estimate) -> ScoreOperators:
+    """Operators of each time, among the units that are there.
+
+    The linear part is what projecting ``B W y`` leaves beyond ``K e``: estimated effects are in it as they are in the
+    score.
+    """
+    through, cells = Filtered.at(problem, point.lam), cells_of(problem)
+    T, N = cells.present.shape
+    if T * N**2 > DENSE_LIMIT**2:
+        raise CapacityError(
+            f"This needs {T} dense matrices of {N:,} x {N:,} units, {8 * T * N**2 / 1e9:.1f} GB: use cov='classical'."
+        )
+    K, H = (np.zeros((T, N, N)) for _ in range(2))
+    for t, here in enumerate(cells.present):
+        W, M = (_block(w, t) for w in (problem.weights, problem.error_weights))
+        eye, on = np.eye(here.sum()), np.ix_(here, here)
+        B = eye - point.lam * M if problem.spec.lag_error else eye
+        off = _off_time(B, problem)
+        if problem.spec.lag_y:
+            G = np.linalg.solve((eye - point.rho * W).T, W.T).T
+            K[t][on] = off @ B @ np.linalg.solve(B.T, G.T).T
+        if problem.spec.lag_error:
+            H[t][on] = off @ np.linalg.solve(B.T, M.T).T
+    quadratic, linear = [], []
+    if problem.spec.lag_y and problem.Wy is not None:
+        a = problem.Wy if problem.MWy is None else problem.Wy - point.lam * problem.MWy
+        rows = cells.pick(a - np.einsum("tij,tj->ti", K, innovations(problem, point)))
+        quadratic.append(K)
+        linear.append(cells.spread(through.projection(rows)))
+    if problem.spec.lag_error:
+        quadratic.append(H)
+        linear.append(np.zeros_like(problem.y))
+    share = cells.ones
+    if problem.bias != "none" and problem.effects in {"individual", "two-way"}:
+        share = share * (1.0 - 1.0 / np.maximum(cells.present.sum(axis=0), 1))
+    return ScoreOperators(tuple(quadratic), tuple(linear), share)
+
+
+def _block(w: SpatialWeights | None, t: int) -> NDArray[np.float64]:
+    """Weights of one time, dense."""
+    if not isinstance(w, StackedWeights):
+        raise TypeError("weights of cells are stacked")
+    return np.asarray(w.blocks[t].sparse.toarray())
+
+
+def _off_time(B: NDArray[np.float64], problem: Problem) -> NDArray[np.float64]:
+    """The projection off the dummy of one time where the likelihood is adjusted for it, else the identity."""
+    if problem.bias == "none" or problem.effects not in {"time", "two-way"}:
+        return np.eye(len(B))
+    direction = B.sum(axis=1)
+    return np.asarray(np.eye(len(B)) - np.outer(direction, direction) / (direction @ direction))
+
+
+def innovations(problem: Problem, point: Point | Estimate) -> NDArray[np.float64]:
+    """``B (A y - Z delta)`` of the transformed model, shape (T, N)."""
+    Ay = problem.y if problem.Wy is None else problem.y - point.rho * problem.Wy
+    e = Ay - problem.Z @ point.delta
+    if problem.MZ is not None and problem.My is not None:
+        Mu = problem.My - problem.MZ @ point.delta
+        if problem.MWy is not None:
+            Mu = Mu - point.rho * problem.MWy
+        e = e - point.lam * Mu
+    return e
 
 
 def _absorbs_constant(problem: Problem) -> bool:

@@ -21,7 +21,8 @@ from spatial_de.models.triangular import triangular_factor
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from spatial_de.logdet import LogDeterminant
+    from spatial_de.logdet import JacobianTerm
+    from spatial_de.models.moving import MovingData
     from spatial_de.models.problem import Problem
 
 
@@ -32,12 +33,13 @@ class LogJacobian:
     Attributes
     ----------
     logdet
-        ln|I - rho W| of one period; without ``ln(1 - rho)`` where time effects were eliminated by transformation.
+        ln|I - rho W| of one period; without ``ln(1 - rho)`` where time effects were eliminated by transformation. In
+        panels that are not balanced, or under weights that change, the sum over all times, adjusted for effects.
     periods
         How often it enters.
     """
 
-    logdet: LogDeterminant
+    logdet: JacobianTerm
     periods: int
 
     def value(self, rho: float) -> float:
@@ -57,7 +59,8 @@ class LogJacobian:
 class Compressed:
     """Triangular factor of ``[Z, y, Wy, MZ, My, MWy]``: all that the likelihood needs of the data.
 
-    Each block has shape (m,) or (m, k), with m the number of columns in all; absent lags are zero.
+    Each block has shape (m,) or (m, k), with m the number of columns in all; absent lags are zero. `bend` is what the
+    movement of the data with lambda adds (`moving`), shape (k + 2,) squared, or None where they stay.
     """
 
     Z: NDArray[np.float64]
@@ -66,6 +69,11 @@ class Compressed:
     MZ: NDArray[np.float64]
     My: NDArray[np.float64]
     MWy: NDArray[np.float64]
+    bend: NDArray[np.float64] | None = None
+
+    def at(self, _lam: float) -> Compressed:
+        """The data at a lambda: the same."""
+        return self
 
     @classmethod
     def of(cls, problem: Problem) -> Compressed:
@@ -130,21 +138,21 @@ class Likelihood:
     Attributes
     ----------
     data
-        Compressed data.
+        Compressed data; `moving.MovingData` where they depend on lambda.
     n
         Observations the likelihood counts.
     lag, error
         Log-Jacobians of rho and lambda; None where the model has no such parameter.
     """
 
-    data: Compressed
+    data: Compressed | MovingData
     n: int
     lag: LogJacobian | None
     error: LogJacobian | None
 
     def at(self, rho: float, lam: float) -> Point:
         """Evaluate at one point."""
-        d = self.data
+        d = self.data.at(lam)
         BZ = d.Z - lam * d.MZ if self.error else d.Z
         target = d.y - rho * d.Wy
         if self.error:
@@ -206,6 +214,10 @@ class Likelihood:
             info[k + i, -1] = info[-1, k + i] = columns[i] @ p.e / s2**2
         if s == 2:
             info[k, k + 1] = info[k + 1, k] = (p.c @ p.e + p.a @ p.h) / s2
+        bend = self.data.at(p.lam).bend
+        if self.error and bend is not None:
+            of_u = np.concatenate([-p.delta, [1.0, -p.rho]])
+            info[-2, -2] -= of_u @ bend @ of_u / s2
         info[:k, -1] = info[-1, :k] = p.BZ.T @ p.e / s2**2
         info[-1, -1] = p.e @ p.e / s2**3 - self.n / (2.0 * s2**2)
         return info

@@ -8,15 +8,20 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from spatial_de.errors import CapacityError, DataError, FormulaError, IdentificationError
+from spatial_de.errors import CapacityError, FormulaError, IdentificationError
 from spatial_de.logdet import DENSE_LIMIT
 from spatial_de.models.added_regressors import time_dummies, unit_means
+from spatial_de.models.columns import Column, Lag, centred, lagged_regressors, transform_regressors, transform_response
 from spatial_de.models.identification import check_rank
+from spatial_de.models.moving import problem_at
 from spatial_de.panel.design import INTERCEPT, Design
-from spatial_de.panel.transforms import Effects, free_observations, within
-from spatial_de.wording import name_some
+from spatial_de.panel.layout import Balanced, Cells, Layout
+from spatial_de.panel.transforms import Effects
+from spatial_de.weights.stacked import StackedWeights
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from spatial_de.models.spec import ModelSpec
@@ -24,7 +29,6 @@ if TYPE_CHECKING:
 
 Bias = Literal["lee-yu", "none", "correction"]
 RandomForm = Literal["bsk", "kkp"]  # unit effects beside the spatial error, or sharing it
-_TINY, _HUGE = 1e-140, 1e140
 RESERVED = (INTERCEPT, "rho", "lambda", "sigma2_mu", "sigma2")
 
 
@@ -32,8 +36,8 @@ RESERVED = (INTERCEPT, "rho", "lambda", "sigma2_mu", "sigma2")
 class Problem:
     """Data of one likelihood, lagged, transformed and scaled.
 
-    Axes are (T, N, ...), units fastest. ``Z`` holds the regressors of the transformed model: intercept (where
-    there is one), X, W X, and dummies of the times where these could not be eliminated.
+    Axes are (T, N, ...), units fastest; cells without a row are zero. ``Z`` holds the regressors of the transformed
+    model: intercept (where there is one), X, W X, and dummies of the times where these could not be eliminated.
 
     Attributes
     ----------
@@ -61,8 +65,8 @@ class Problem:
     drop_unit_root
         Whether ``ln(1 - rho)`` is taken off the log-determinant: time effects were eliminated by an orthonormal
         transformation (Lee and Yu 2010, equation 22).
-    n_free
-        Dimension of the space that the effects leave.
+    layout
+        Where the rows are, and how effects are taken out.
     eliminated
         Effects taken out by the within transformation.
     n_time_dummies
@@ -96,11 +100,16 @@ class Problem:
     n: int
     periods: int
     drop_unit_root: bool
-    n_free: int
+    layout: Layout
     eliminated: Effects
     n_time_dummies: int
     random: RandomForm | None = None
     n_means: int = 0
+
+    @property
+    def n_free(self) -> int:
+        """Dimension of the space that the effects leave."""
+        return self.layout.n_free
 
     @property
     def k(self) -> int:
@@ -172,14 +181,6 @@ class SpatialLinks:
         return {name: w for name, w, present in parts if present and w is not None}
 
 
-@dataclass(frozen=True, slots=True)
-class _Column:
-    """A variable with a constant taken out: true values are ``values + centre``."""
-
-    values: NDArray[np.float64]
-    centre: float
-
-
 def build_problem(
     design: Design,
     links: SpatialLinks,
@@ -216,47 +217,42 @@ def build_problem(
     T, N = design.y.shape
     # lagged regressors are regressors like others; only a lagged response or error ties W to the transformation
     bound = [w for name, w in links.used(spec).items() if name != "durbin_weights"]
-    explicit_times = effects in {"time", "two-way"} and (
-        not all(w.is_row_stochastic for w in bound) or (random is not None and bias == "none")
-    )
+    layout = _layout(design, links.used(spec).values(), effects)
+    on_cells = isinstance(layout, Cells)
+    times = effects in {"time", "two-way"} and not on_cells
+    explicit_times = times and (not all(w.is_row_stochastic for w in bound) or (random is not None and bias == "none"))
     eliminated: Effects = effects
     if explicit_times and random is not None:
         bias = "none"
     if explicit_times:
         eliminated = "individual" if effects == "two-way" else "none"
-    lag, error_lag, durbin_lag = (_Lag(w, eliminated) for w in (links.lag, links.error, links.durbin))
-    centred = design.intercept or effects != "none"
+    lag, error_lag, durbin_lag = (Lag(w, layout, eliminated) for w in (links.lag, links.error, links.durbin))
+    takes_mean = design.intercept or effects != "none"
 
-    y = _centre(design.y, centred=centred)
+    y = centred(design.y, layout, wanted=takes_mean)
     Wy = lag(y) if spec.lag_y else None
     lagged = _lagged(design, spec=spec, durbin=durbin)
-    columns, names = _regressors(design, durbin_lag, lagged=lagged, centred=centred)
+    own = [centred(design.X[:, :, j], layout, wanted=takes_mean) for j in range(design.X.shape[2])]
+    columns, names = _regressors(design, own, durbin_lag, lagged=lagged)
     means = unit_means([column.values for column in columns]) if correlated else {}
     names += [f"mean_{names[j]}" for j in means]
-    columns += [_Column(values, columns[j].centre) for j, values in means.items()]
+    columns += [Column(values, columns[j].centre) for j, values in means.items()]
     _refuse_repeated(names)
     has_intercept = design.intercept and (effects == "none" or (random is not None and explicit_times))
     if has_intercept:
-        columns.insert(0, _Column(np.ones((T, N)), 0.0))
+        columns.insert(0, Column(layout.ones, 0.0))
         names.insert(0, INTERCEPT)
     dummies = time_dummies(T, N, level=has_intercept or eliminated == "individual") if explicit_times else []
-    columns += [_Column(dummy, 0.0) for dummy in dummies]
+    columns += [Column(dummy, 0.0) for dummy in dummies]
     names += [f"time[{T - len(dummies) + t}]" for t in range(len(dummies))]
     n_dummies = len(dummies)
 
-    scaled_y, y_scale = _transform_response(y, eliminated, design.y_name)
-    Z, z_scale = _transform_regressors(columns, names, effects=eliminated, shape=(T, N))
-    n_free = free_observations(T, N, effects)
-    if n_free <= Z.shape[2] - n_dummies:
-        raise IdentificationError(
-            f"{n_free} free observations cannot determine {Z.shape[2] - n_dummies} coefficients: "
-            "use fewer regressors, fewer effects or more data."
-        )
+    scaled_y, y_scale = transform_response(y, layout, eliminated, name=design.y_name)
+    Z, z_scale = transform_regressors(columns, names, layout=layout, effects=eliminated)
+    _check_size(layout.n_free, Z.shape[2] - n_dummies)
     check_rank(Z.reshape(T * N, -1), names)
     error = spec.lag_error
-    individual = eliminated in {"individual", "two-way"} and bias != "none"
-    transformed_times = eliminated in {"time", "two-way"} and bias == "lee-yu"
-    return Problem(
+    problem = Problem(
         spec=spec,
         design=design,
         weights=links.lag,
@@ -265,11 +261,11 @@ def build_problem(
         effects=effects,
         bias=bias,
         y=scaled_y,
-        Wy=None if Wy is None else within(Wy.values, eliminated) / y_scale,
+        Wy=None if Wy is None else layout.within(Wy.values, eliminated) / y_scale,
         Z=Z,
-        My=within(error_lag.plain(y.values), eliminated) / y_scale if error else None,
-        MWy=within(error_lag.plain(Wy.values), eliminated) / y_scale if error and Wy is not None else None,
-        MZ=_lagged_regressors(columns, error_lag, scale=z_scale, like=Z, effects=eliminated) if error else None,
+        My=layout.within(error_lag.plain(y.values), eliminated) / y_scale if error else None,
+        MWy=layout.within(error_lag.plain(Wy.values), eliminated) / y_scale if error and Wy is not None else None,
+        MZ=lagged_regressors(columns, error_lag, scale=z_scale, like=Z, effects=eliminated) if error else None,
         names=tuple(names),
         lagged=lagged,
         y_centre=y.centre,
@@ -277,15 +273,45 @@ def build_problem(
         z_centre=np.array([column.centre for column in columns]),
         y_scale=y_scale,
         z_scale=z_scale,
-        n=(T - individual) * (N - transformed_times),
-        periods=T - individual,
-        drop_unit_root=transformed_times,
-        n_free=n_free,
+        **_counts(layout, bias, eliminated),
+        layout=layout,
         eliminated=eliminated,
         n_time_dummies=n_dummies,
         random=random,
         n_means=len(means),
     )
+    return problem_at(problem, 0.0)
+
+
+def _layout(design: Design, used: Iterable[SpatialWeights], effects: Effects) -> Layout:
+    """Cells where rows are missing or weights change over time."""
+    T, N = design.y.shape
+    if design.present is not None:
+        return Cells(design.present, effects)
+    if any(isinstance(w, StackedWeights) for w in used):
+        return Cells(np.ones((T, N), dtype=bool), effects)
+    return Balanced(T, N, effects)
+
+
+def _counts(layout: Layout, bias: Bias, eliminated: Effects) -> dict[str, Any]:
+    """Observations of the likelihood, times its log-determinant enters, and what is taken off it."""
+    if not isinstance(layout, Balanced):
+        return {"n": layout.n if bias == "none" else layout.n_free, "periods": 1, "drop_unit_root": False}
+    individual = eliminated in {"individual", "two-way"} and bias != "none"
+    transformed_times = eliminated in {"time", "two-way"} and bias == "lee-yu"
+    return {
+        "n": (layout.n_times - individual) * (layout.n_units - transformed_times),
+        "periods": layout.n_times - individual,
+        "drop_unit_root": transformed_times,
+    }
+
+
+def _check_size(n_free: int, k: int) -> None:
+    if n_free <= k:
+        raise IdentificationError(
+            f"{n_free} free observations cannot determine {k} coefficients: "
+            "use fewer regressors, fewer effects or more data."
+        )
 
 
 def _refuse_repeated(names: list[str]) -> None:
@@ -297,74 +323,30 @@ def _refuse_repeated(names: list[str]) -> None:
         )
 
 
-def _lagged_regressors(
-    columns: list[_Column], lag: _Lag, *, scale: NDArray[np.float64], like: NDArray[np.float64], effects: Effects
-) -> NDArray[np.float64]:
-    """Regressors lagged by the weights of the error, shape (T, N, k)."""
-    out = np.empty_like(like)
-    for j, column in enumerate(columns):
-        out[:, :, j] = within(lag.plain(column.values), effects) / scale[j]
-    return out
-
-
 def lagged_instruments(problem: Problem, powers: int) -> NDArray[np.float64]:
     """Spatial lags of the regressors of a cross-section, shape (N, m): what a lagged response depends on beyond them.
 
     ``W z`` to ``W^powers z`` of every column z of `Problem.Z` but the constant and dummies, shape of each as scaled
     there.
     """
-    lag = _Lag(problem.weights, problem.eliminated)
+    lag = Lag(problem.weights, problem.layout, problem.eliminated)
     first = int(INTERCEPT in problem.names)
     n_own = len(problem.design.x_names)
     own = [first + j for j, dummy in enumerate(problem.design.dummies) if not dummy]
     found = []
     for j in (*own, *range(first + n_own, first + n_own + len(problem.lagged))):
-        column = _Column(problem.Z[:, :, j], problem.z_centre[j] / problem.z_scale[j])
+        column = Column(problem.Z[:, :, j], problem.z_centre[j] / problem.z_scale[j])
         for _ in range(powers):
             column = lag(column)
             found.append(column.values[0])
     return np.column_stack(found) if found else np.empty((problem.y.shape[1], 0))
 
 
-class _Lag:
-    """Spatial lag of a centred column.
-
-    A large offset costs digits, so the constant is lagged by itself: ``W (x + c) = W x + c W 1``. Where the
-    model absorbs ``W 1`` (rows that add up to one, or individual effects) the second term moves nothing but
-    the constant.
-    """
-
-    def __init__(self, w: SpatialWeights | None, eliminated: Effects) -> None:
-        self._matrix = None if w is None else w.sparse
-        self._absorbs = eliminated in {"individual", "two-way"} or (w is not None and w.is_row_stochastic)
-
-    def plain(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """``W x`` for each time, shape (T, N)."""
-        if self._matrix is None:
-            raise ValueError("a model without weights has no lag")
-        lagged: NDArray[np.float64] = (self._matrix @ x.T).T
-        return lagged
-
-    def __call__(self, column: _Column) -> _Column:
-        lagged = self.plain(column.values)
-        if self._absorbs:
-            return _Column(lagged, column.centre)
-        lagged = lagged + column.centre * self.plain(np.ones_like(column.values))
-        centre = float(lagged.mean()) if column.centre else 0.0
-        return _Column(lagged - centre, centre)
-
-
-def _centre(x: NDArray[np.float64], *, centred: bool) -> _Column:
-    centre = float(x.mean()) if centred else 0.0
-    return _Column(x - centre, centre)
-
-
 def _regressors(
-    design: Design, lag: _Lag, *, lagged: tuple[int, ...], centred: bool
-) -> tuple[list[_Column], list[str]]:
+    design: Design, own: list[Column], lag: Lag, *, lagged: tuple[int, ...]
+) -> tuple[list[Column], list[str]]:
     """Columns X, then W X, with their names."""
-    columns = [_centre(design.X[:, :, j], centred=centred) for j in range(design.X.shape[2])]
-    columns += [lag(columns[j]) for j in lagged]
+    columns = [*own, *(lag(own[j]) for j in lagged)]
     names = [*design.x_names, *(f"W_{design.x_names[j]}" for j in lagged)]
     return columns, names
 
@@ -376,54 +358,3 @@ def _lagged(design: Design, *, spec: ModelSpec, durbin: tuple[str, ...] | None) 
     return tuple(
         j for j, name in enumerate(design.x_names) if (name in durbin if durbin is not None else not design.dummies[j])
     )
-
-
-def _transform_response(y: _Column, effects: Effects, name: str) -> tuple[NDArray[np.float64], float]:
-    transformed = within(y.values, effects)
-    scale = _rms(transformed)
-    _check_magnitude(name, scale)
-    if scale <= 1e-13 * max(abs(y.centre), np.abs(y.values).max()):
-        what = "is constant" if effects == "none" else f"does not vary beyond its {effects} effects"
-        raise DataError(f"The response {name!r} {what}: there is nothing to explain.")
-    return transformed / scale, scale
-
-
-def _transform_regressors(
-    columns: list[_Column], names: list[str], *, effects: Effects, shape: tuple[int, ...]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    Z = np.empty((*shape, len(columns)))
-    scales = np.empty(len(columns))
-    flat = []
-    for j, column in enumerate(columns):
-        transformed = within(column.values, effects)
-        scales[j] = _rms(transformed)
-        size = np.abs(column.values).max()
-        if scales[j] <= 1e-12 * size or (names[j] != INTERCEPT and size <= 1e-14 * abs(column.centre)) or size == 0.0:
-            flat.append(names[j])
-            continue
-        _check_magnitude(names[j], scales[j])
-        Z[:, :, j] = transformed / scales[j]
-    if flat:
-        raise IdentificationError(_flat_message(flat, effects))
-    return Z, scales
-
-
-def _check_magnitude(name: str, scale: float) -> None:
-    """Squares of such numbers would leave the range of double precision."""
-    if scale and not _TINY < scale < _HUGE:
-        raise DataError(f"Variable {name!r} has values of size {scale:.0e}: express it in other units.")
-
-
-def _flat_message(flat: list[str], effects: Effects) -> str:
-    reason = {
-        "none": "No variation in {}: the intercept absorbs a constant",
-        "individual": "No variation over time within units in {}: the individual effects absorb it",
-        "time": "No variation over units within times in {}: the time effects absorb it",
-        "two-way": "No variation beyond unit and time means in {}: the two-way effects absorb it",
-    }[effects]
-    return f"{reason.format(name_some(flat))}. Leave it out, or choose other effects (fixed=...)."
-
-
-def _rms(x: NDArray[np.float64]) -> float:
-    size = float(np.abs(x).max(initial=0.0))
-    return 0.0 if size == 0.0 else size * float(np.sqrt(np.mean((x / size) ** 2)))

@@ -138,7 +138,7 @@ class RandomLikelihood:
         """
         lam, omega = spot
         kernel = self.spread.at(lam, omega)
-        d = self._whitened(kernel).data
+        d = self._whitened(kernel).data.at(lam)
         Q = np.linalg.qr(d.Z - lam * d.MZ)[0]
         pair = np.column_stack([d.y - lam * d.My, d.Wy - lam * d.MWy])
         left = pair - Q @ (Q.T @ pair)

@@ -61,7 +61,8 @@ def white(estimate: Estimate) -> NDArray[np.float64]:
     305-325 (HC1).
     """
     problem, e, s2 = estimate.problem, estimate.e, estimate.sigma2_scaled
-    own = (e**2 / (2.0 * s2**2) - problem.n / e.size / (2.0 * s2))[:, :, None]
+    counted = problem.n / problem.layout.n * problem.layout.ones
+    own = (e**2 / (2.0 * s2**2) - counted / (2.0 * s2))[:, :, None]
     cells = np.concatenate([problem.Z * e[:, :, None] / s2, own], axis=2).reshape(e.size, -1)
     meat = cells.T @ cells
     meat *= problem.n_free / (problem.n_free - problem.k)

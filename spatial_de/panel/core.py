@@ -37,7 +37,8 @@ class Panel:
     unit, time
         Names of the columns with the unit's label and the time (an integer year, or text such as "2013Q1").
     unbalanced
-        Accept that some units miss some times, in order to call `balance()`. Models need a balanced panel.
+        Accept that some units miss some times. `fit` estimates such panels by their exact likelihood; what else needs
+        a balanced panel says so, and `balance()` makes one.
 
     Raises
     ------
@@ -129,7 +130,7 @@ class Panel:
 
     @property
     def dropped(self) -> pd.DataFrame:
-        """What `balance()` left out: columns unit, time, reason; empty for a panel as given."""
+        """What `balance()` or `drop_missing()` left out: columns unit, time, reason; empty for a panel as given."""
         if self._dropped is None:
             return pd.DataFrame({self.unit_name: [], self.time_name: [], "reason": []})
         return self._dropped.copy()
@@ -245,6 +246,29 @@ class Panel:
         report = causes.rename("reason").rename_axis(self._frame.index.names).reset_index()
         return Panel._from_frame(self._frame[self._frame.index.get_level_values(0).isin(kept)], dropped=report)
 
+    def drop_missing(self, columns: Sequence[str]) -> Panel:
+        """The panel without the rows in which one of some variables is missing; in general it is unbalanced.
+
+        What is dropped is in `.dropped` and in the repr.
+
+        Parameters
+        ----------
+        columns
+            Variables whose missing values count.
+        """
+        checked = [columns] if isinstance(columns, str) else list(columns)
+        self._require(checked)
+        holes = self._frame[checked].isna()
+        out = holes.any(axis=1)
+        if not out.any():
+            return self
+        if out.all():
+            raise PanelError(f"Every row has a missing value in {name_some(checked)}: nothing would be left.")
+        reasons = [pd.Series(f"{column} is missing", index=self._frame.index[holes[column]]) for column in checked]
+        report = pd.concat(reasons).rename("reason").rename_axis(self._frame.index.names).reset_index()
+        earlier = [] if self._dropped is None else [self._dropped]
+        return Panel._from_frame(self._frame[~out], dropped=pd.concat([*earlier, report], ignore_index=True))
+
     def lag(self, column: str, w: SpatialWeights) -> pd.Series:
         """Spatial lag of a variable at each time, by label, indexed by (unit, time), named ``W_column``."""
         x = self.values([column])[:, :, 0]
@@ -300,9 +324,16 @@ class Panel:
             f"  variables  {name_some(self._frame.columns, 8)}",
         ]
         if self._dropped is not None and len(self._dropped):
-            out = self._dropped[self.unit_name].unique()
-            lines.append(f"  dropped    {plural(len(out), 'unit')} that are not complete: {name_some(out)}")
+            lines.append(f"  dropped    {self._describe_dropped(self._dropped)}")
         return "\n".join(lines)
+
+    def _describe_dropped(self, dropped: pd.DataFrame) -> str:
+        units = pd.Index(dropped[self.unit_name].unique())
+        gone = units[~units.isin(self._units)]
+        if len(gone) == len(units):
+            return f"{plural(len(gone), 'unit')} that are not complete: {name_some(gone)}"
+        pairs = dropped[[self.unit_name, self.time_name]].drop_duplicates()
+        return f"{plural(len(pairs), 'row')} with missing values: {name_some(pairs.itertuples(index=False, name=None))}"
 
     def _repr_html_(self) -> str:
         return f"<pre>{self!r}</pre>"

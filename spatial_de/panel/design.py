@@ -57,6 +57,8 @@ class Design:
         change the last digit of a result.
     formula
         The formula as given.
+    present
+        Which units have a row at which times, shape (T, N); None where all have. Arrays are zero elsewhere.
     """
 
     y: NDArray[np.float64]
@@ -70,14 +72,24 @@ class Design:
     index: pd.Index[Any]
     given_index: pd.Index[Any]
     formula: str
+    present: NDArray[np.bool_] | None = None
 
     @property
     def is_panel(self) -> bool:
         """Whether the data have a time axis."""
         return self.times is not None
 
+    @property
+    def nobs(self) -> int:
+        """Number of rows."""
+        return len(self.index)
 
-def build_design(formula: str, data: Panel | pd.DataFrame) -> Design:
+    def rows(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Values of cells (T, N) in the order of `index`."""
+        return values.T.ravel() if self.present is None else values.T[self.present.T]
+
+
+def build_design(formula: str, data: Panel | pd.DataFrame, *, unbalanced: bool = False) -> Design:
     """Evaluate a formula on a panel or on a table indexed by unit.
 
     Parameters
@@ -86,7 +98,9 @@ def build_design(formula: str, data: Panel | pd.DataFrame) -> Design:
         ``"y ~ x1 + log(x2) + x1:x2 + C(region)"`` in the grammar of formulaic. Text columns enter only through
         ``C()``. Names are looked up in the data only.
     data
-        A balanced `Panel`, or a DataFrame whose index holds the unit labels (a cross-section).
+        A `Panel`, or a DataFrame whose index holds the unit labels (a cross-section).
+    unbalanced
+        Accept a panel in which units miss times.
 
     Raises
     ------
@@ -101,18 +115,20 @@ def build_design(formula: str, data: Panel | pd.DataFrame) -> Design:
     parsed = _parse(formula)
     if isinstance(data, Panel):
         frame, units, times = data._frame, data.units, data.times  # noqa: SLF001  no copy
-        check_complete(frame.index, units, times)
+        if not unbalanced:
+            check_complete(frame.index, units, times)
     elif isinstance(data, pd.DataFrame):
         frame = _sorted_by_unit(data)
         units, times = frame.index, None
     else:
         raise DataError(f"Data must be a Panel or a DataFrame indexed by unit, not {type(data).__name__}.")
     y, X, spec = _evaluate(parsed, _variables(parsed, frame), formula)
-    shape = (len(units), 1 if times is None else len(times))
     keep = [name != INTERCEPT for name in spec.column_names]
+    present = None if times is None else _cells(frame.index, units, times)
+    shape = (1, len(units)) if times is None else (len(times), len(units))
     return Design(
-        y=np.ascontiguousarray(y.reshape(shape).T),
-        X=np.ascontiguousarray(X[:, keep].reshape(*shape, sum(keep)).transpose(1, 0, 2)),
+        y=_on_cells(y, shape, present),
+        X=_on_cells(X[:, keep], shape, present),
         y_name=next(iter(parsed.lhs)).factors[0].expr,
         x_names=tuple(name for name in spec.column_names if name != INTERCEPT),
         intercept=not all(keep),
@@ -122,7 +138,29 @@ def build_design(formula: str, data: Panel | pd.DataFrame) -> Design:
         index=frame.index,
         given_index=frame.index if isinstance(data, Panel) else data.index,
         formula=formula,
+        present=present,
     )
+
+
+def _cells(index: pd.Index[Any], units: pd.Index[Any], times: pd.Index[Any]) -> NDArray[np.bool_] | None:
+    """Which units have a row at which times, shape (T, N); None where all have."""
+    if len(index) == len(units) * len(times):
+        return None
+    present = np.zeros((len(times), len(units)), dtype=bool)
+    present[times.get_indexer(index.get_level_values(1)), units.get_indexer(index.get_level_values(0))] = True
+    return present
+
+
+def _on_cells(
+    rows: NDArray[np.float64], shape: tuple[int, int], present: NDArray[np.bool_] | None
+) -> NDArray[np.float64]:
+    """Rows sorted by unit, then time, as an array (T, N, ...)."""
+    by_unit = np.zeros((shape[1], shape[0], *rows.shape[1:]))
+    if present is None:
+        by_unit.reshape(len(rows), *rows.shape[1:])[:] = rows
+    else:
+        by_unit[present.T] = rows
+    return np.ascontiguousarray(np.swapaxes(by_unit, 0, 1))
 
 
 def _sorted_by_unit(data: pd.DataFrame) -> pd.DataFrame:

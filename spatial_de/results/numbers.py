@@ -13,7 +13,6 @@ from spatial_de.effects.inference import critical_value, two_sided_p
 from spatial_de.errors import OptionError
 from spatial_de.models.covariance import Covariance, covariance
 from spatial_de.models.moments import instrument_test
-from spatial_de.panel.transforms import within
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -137,8 +136,8 @@ class Numbers:
 
     @property
     def nobs(self) -> int:
-        """Rows of data, N T."""
-        return self._design.y.size
+        """Rows of data, N T in a balanced panel."""
+        return self._design.nobs
 
     @property
     def n_likelihood(self) -> int:
@@ -300,8 +299,9 @@ class Numbers:
             size = float(explained @ explained)
             around = problem.y[0] - problem.y[0].mean()
             return float(explained @ around) ** 2 / (size * float(around @ around)) if size > 1e-20 else 0.0
-        y = within(problem.y, problem.effects)  # also where dummies of times stand among the regressors
-        y = y - y.mean() if self._design.intercept else y
+        layout = problem.layout
+        y = layout.within(problem.y, problem.effects)  # also where dummies of times stand among the regressors
+        y = y - y.sum() / layout.n * layout.ones if self._design.intercept else y
         return float(1.0 - np.sum(self.estimate.e**2) / np.sum(y**2))
 
     @property
@@ -320,11 +320,12 @@ class Numbers:
 
         Random effects are taken off as predicted (`unit_effects`).
         """
-        values = (self.estimate.e * self.estimate.problem.y_scale).T.ravel()
+        values = self._design.rows(self.estimate.e * self.estimate.problem.y_scale)
         return pd.Series(values, index=self._design.index, name="residual").reindex(self._design.given_index)
 
     @property
     def fitted(self) -> pd.Series:
         """Response minus innovations: what the model says given the neighbours' values."""
-        observed = pd.Series(self._design.y.T.ravel(), index=self._design.index).reindex(self._design.given_index)
+        design = self._design
+        observed = pd.Series(design.rows(design.y), index=design.index).reindex(design.given_index)
         return (observed - self.residuals).rename("fitted")

@@ -15,6 +15,7 @@ from spatial_de.effects.core import Effects, admissible, compute_effects, wrap
 from spatial_de.effects.inference import Coefficients, Sampling, infer
 from spatial_de.effects.replications import Positions
 from spatial_de.errors import IdentificationError, OptionError
+from spatial_de.panel.layout import Cells
 from spatial_de.wording import check_option, check_whole
 
 if TYPE_CHECKING:
@@ -125,6 +126,11 @@ def _lag_weights(fit: Results) -> SpatialWeights | None:
 
 
 def _network(fit: Results) -> spread.Network:
+    if isinstance(fit.estimate.problem.layout, Cells):
+        raise OptionError(
+            "Effects between units are those of one W at all times, and here it changes with the units that are there "
+            "or with time: effects() gives the averages over times; effects of units need a balanced panel under one W."
+        )
     lagged = fit.estimate.problem.spec.lag_x
     return spread.Network.of(len(fit.units), _lag_weights(fit), fit.durbin_weights if lagged else None)
 

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spatial_de.panel.layout import Cells
+from spatial_de.weights.stacked import StackedWeights
+
 if TYPE_CHECKING:
     from spatial_de.results.core import Results
 
@@ -38,10 +41,11 @@ def _header(fit: Results) -> list[str]:
         form = _RANDOM[fit.random] if fit.estimate.problem.spec.lag_error else "units"
         left.append(("Random effects", form + (", correlated" if fit.correlated else "")))
     if fit.fixed != "none":
-        left.append(("Estimation", _BIAS[fit.bias]))
+        left.append(("Estimation", _treatment(fit)))
     names = {"w": "Weights", "error_weights": "of the error", "durbin_weights": "of regressors"}
     for name, w in fit.distinct_weights.items():
-        left.append((names[name], f"{w.provenance.rule}, {w.normalization}"))
+        own = "" if isinstance(w, StackedWeights) else f", {w.normalization}"  # blocks keep theirs in the rule
+        left.append((names[name], w.provenance.rule + own))
     right = [("Observations", f"{fit.nobs:,}"), *(_of_moments(fit) if fit.method == "gmm" else _of_likelihood(fit))]
     rows = []
     for i in range(max(len(left), len(right))):
@@ -52,6 +56,12 @@ def _header(fit: Results) -> list[str]:
             cell = ""
         rows.append(f"{cell:<{_WIDTH - 34}}{other}".rstrip())
     return rows
+
+
+def _treatment(fit: Results) -> str:
+    """How effects were taken out."""
+    on_cells = isinstance(fit.estimate.problem.layout, Cells)
+    return "scores adjusted for effects" if on_cells and fit.bias == "lee-yu" else _BIAS[fit.bias]
 
 
 def _of_likelihood(fit: Results) -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ def symmetric_form(W: sparse.csr_array, scale: NDArray[np.float64] | None = None
 
     Weights that were symmetric before their rows were standardised are of this kind, and so are spectral and min-max
     normalised ones. The entries are ``sign(w_ij) sqrt(w_ij w_ji)``; D exists if and only if ``d_i w_ij = d_j w_ji``
-    can be solved, which is tried along a spanning forest and then checked on every link.
+    can be solved.
 
     Parameters
     ----------
@@ -31,22 +31,41 @@ def symmetric_form(W: sparse.csr_array, scale: NDArray[np.float64] | None = None
     ----------
     Ord, K. (1975). *Journal of the American Statistical Association* 70, 120-126, appendix.
     """
+    links, mirror = _both_ways(W)
+    if not _mirrored(links, mirror):
+        return None
+    if (scale is None or not _balances(links, mirror.data, scale)) and _log_scale(links, mirror) is None:
+        return None
+    values = np.copysign(np.sqrt(links.data * mirror.data), links.data)
+    return sparse.csr_array((values, links.indices, links.indptr), shape=links.shape)
+
+
+def symmetrising_scale(W: sparse.csr_array) -> NDArray[np.float64] | None:
+    """``ln d`` of a positive diagonal D that makes ``D^1/2 W D^-1/2`` symmetric, shape (n,), else None."""
+    links, mirror = _both_ways(W)
+    return _log_scale(links, mirror) if _mirrored(links, mirror) else None
+
+
+def _mirrored(links: sparse.csr_array, mirror: sparse.csr_array) -> bool:
+    """Whether links run both ways, with weights of one sign."""
+    same_links = np.array_equal(links.indptr, mirror.indptr) and np.array_equal(links.indices, mirror.indices)
+    return same_links and bool((links.data * mirror.data > 0.0).all())
+
+
+def _log_scale(links: sparse.csr_array, mirror: sparse.csr_array) -> NDArray[np.float64] | None:
+    """``ln d``, tried along a spanning forest and then checked on every link; None where there is none."""
+    ratio = np.log(links.data / mirror.data)  # ln d_j - ln d_i
+    potentials = _potentials(links, ratio)
+    row = np.repeat(np.arange(links.shape[0]), np.diff(links.indptr))
+    gap = np.abs(potentials[row] + ratio - potentials[links.indices]).max(initial=0.0)
+    return None if gap > _EQUAL * max(1.0, np.abs(potentials).max()) else potentials
+
+
+def _both_ways(W: sparse.csr_array) -> tuple[sparse.csr_array, sparse.csr_array]:
+    """The links and their mirror image, both sorted."""
     links = sparse.csr_array(W)
     links.sort_indices()
-    mirror = links.T.tocsr()  # its indices come out sorted
-    same_links = np.array_equal(links.indptr, mirror.indptr) and np.array_equal(links.indices, mirror.indices)
-    squares = links.data * mirror.data if same_links else np.zeros(1)
-    if (squares <= 0.0).any():
-        return None
-    if scale is None or not _balances(links, mirror.data, scale):
-        ratio = np.log(links.data / mirror.data)  # ln d_j - ln d_i
-        potentials = _potentials(links, ratio)
-        row = np.repeat(np.arange(links.shape[0]), np.diff(links.indptr))
-        gap = np.abs(potentials[row] + ratio - potentials[links.indices]).max(initial=0.0)
-        if gap > _EQUAL * max(1.0, np.abs(potentials).max()):
-            return None
-    values = np.copysign(np.sqrt(squares), links.data)
-    return sparse.csr_array((values, links.indices, links.indptr), shape=links.shape)
+    return links, links.T.tocsr()  # the indices of the latter come out sorted
 
 
 def _balances(links: sparse.csr_array, mirrored: NDArray[np.float64], scale: NDArray[np.float64]) -> bool:
