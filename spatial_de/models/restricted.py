@@ -68,8 +68,9 @@ class RestrictedDeterminant:
 
     def value(self, rho: ArrayLike) -> NDArray[np.float64]:
         """The restricted log-determinant."""
-        lam = float(np.asarray(rho))
-        return np.asarray(self.base.value(lam) - 0.5 * (self.data.logdet(lam) - self.data.logdet(0.0)))
+        lam = np.asarray(rho, dtype=np.float64)
+        own = np.array([self.data.logdet(float(x)) for x in lam.ravel()]).reshape(lam.shape)
+        return np.asarray(self.base.value(lam) - 0.5 * (own - self.data.logdet(0.0)))
 
     def first(self, rho: ArrayLike) -> NDArray[np.float64]:
         """First derivative: ``-tr(H) + tr(F^-1 E)`` with ``E = C'M D``."""
