@@ -40,7 +40,13 @@ def agree(one, other, quiet, *, rtol=1e-11):
 
 @each_form
 @pytest.mark.parametrize(
-    ("fixed", "bias", "kind"), [("none", None, "binary"), ("time", "lee-yu", "row"), ("time", "none", "binary")]
+    ("fixed", "bias", "kind"),
+    [
+        ("none", None, "binary"),
+        pytest.param("time", "lee-yu", "row", marks=pytest.mark.slow),
+        ("time", "none", "row"),
+        pytest.param("time", "none", "binary", marks=pytest.mark.slow),
+    ],
 )
 def test_order_of_rows_of_weights_and_of_years(model, form, fixed, bias, kind, sample, quiet):
     s = sample(kind=kind, seed=4)
