@@ -43,6 +43,7 @@ from spatial_de.models.replications import estimate_replications, lag_rows
 
 REPEATS = 5
 BATCH = 10_000
+FEW = 20  # calls of a millisecond timed together
 
 
 @dataclass(frozen=True)
@@ -53,16 +54,18 @@ class Timing:
     processor: float
 
 
-def once(call: Callable[[], Any]) -> Timing:
+def once(call: Callable[[], Any], *, calls: int = 1) -> Timing:
+    """Seconds of one call, averaged over some."""
     elapsed, processor = time.perf_counter(), time.process_time()
-    call()
-    return Timing(time.perf_counter() - elapsed, time.process_time() - processor)
+    for _ in range(calls):
+        call()
+    return Timing((time.perf_counter() - elapsed) / calls, (time.process_time() - processor) / calls)
 
 
-def median(call: Callable[[], Any]) -> Timing:
-    """Medians of five, after one run that does not count."""
-    call()
-    runs = [once(call) for _ in range(REPEATS)]
+def median(call: Callable[[], Any], *, calls: int = 1) -> Timing:
+    """Medians of five runs, after one that does not count."""
+    once(call, calls=calls)
+    runs = [once(call, calls=calls) for _ in range(REPEATS)]
     return Timing(statistics.median(r.elapsed for r in runs), statistics.median(r.processor for r in runs))
 
 
@@ -124,13 +127,13 @@ class Case:
 
 def small() -> None:
     case = Case(31, 12)
-    one = median(lambda: case.fit(Sampling("delta")))
+    one = median(lambda: case.fit(Sampling("delta")), calls=FEW)
     report("31 x 12, fit + effects (delta method), prepared arrays", one, goal="1")
-    report("31 x 12, fit + effects (1,000 draws), prepared arrays", median(lambda: case.fit(Sampling())))
+    report("31 x 12, fit + effects (1,000 draws), prepared arrays", median(lambda: case.fit(Sampling()), calls=FEW))
     panel = case.panel()
-    through_fit = median(lambda: sde.fit("y ~ x", panel, case.w).effects("delta"))
+    through_fit = median(lambda: sde.fit("y ~ x", panel, case.w).effects("delta"), calls=FEW)
     report("31 x 12, sde.fit (formula, labels) + effects (delta method)", through_fit)
-    theirs = median(case.spreg())
+    theirs = median(case.spreg(), calls=FEW)
     report("31 x 12, spreg.Panel_FE_Lag, individual effects, no effects", theirs)
     print(f"   spreg / ours on prepared arrays: {theirs.processor / one.processor:.0f} times")
 

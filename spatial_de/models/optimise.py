@@ -177,9 +177,18 @@ def _basins(objective: Objective, bounds: tuple[float, float]) -> tuple[list[_En
     ends = []
     for i in peaks:
         bracket = (float(grid[i - 1]) if i else low, float(grid[i + 1]) if i < _GRID - 1 else high)
-        x = float(grid[i])
+        x = _vertex(grid[i - 1 : i + 2], values[i - 1 : i + 2]) if 0 < i < _GRID - 1 else float(grid[i])
         ends.append(_climb(objective, objective.at(x), x, bracket=bracket, bounds=bounds))
     return sorted(ends, key=lambda end: -end[0].loglik), float(grid[int(values.argmax())])
+
+
+def _vertex(x: NDArray[np.float64], values: NDArray[np.float64]) -> float:
+    """Where the parabola through three points, the middle one the highest, has its maximum."""
+    left, right = (values[1] - values[0]) * (x[2] - x[1]), (values[1] - values[2]) * (x[1] - x[0])
+    total = left + right
+    if not 0.0 < total < np.inf:
+        return float(x[1])
+    return float(x[1] + 0.5 * (left * (x[2] - x[1]) - right * (x[1] - x[0])) / total)
 
 
 def _rivals(ends: list[_End]) -> list[_End]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _DENSE_SHARE = 0.1  # of entries from which a sparse matrix is slower than a dense one
 _SYMMETRIC = 1e-14  # relative to the largest weight
-_FEW = 200  # rows up to which BLAS' triangular solver loses more by its threads than it saves by the triangle
+_FEW = 200  # rows up to which BLAS' triangular routines lose more by their threads than they save by the triangle
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,9 +195,7 @@ class FullKernel:
     @cached_property
     def _traces(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """``tr(P K_x)`` and ``tr(P K_xy) - tr(P K_x P K_y)``: the costly part, needed more than once at a point."""
-        lower = dpotri(self.factor, lower=1)[0]
-        P = np.tril(lower) + np.tril(lower, -1).T
-        first, second = self.derivatives(P)
+        first, second = self.derivatives(_inverse(self.factor))
         trace2 = np.empty((2, 2))
         for (i, j), KxyP in second.items():
             trace2[i, j] = trace2[j, i] = np.trace(KxyP) - np.sum(first[i] * first[j].T)
@@ -356,6 +354,15 @@ def _solve_lower(L: NDArray[np.float64], x: NDArray[np.float64], *, transposed: 
     if len(L) <= _FEW:
         return np.asarray(np.linalg.solve(L.T if transposed else L, x), dtype=np.float64)
     return np.asarray(solve_triangular(L, x, lower=True, trans="T" if transposed else "N", check_finite=False))
+
+
+def _inverse(L: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``(L L')^-1``."""
+    if len(L) <= _FEW:
+        half = _solve_lower(L, np.eye(len(L)))
+        return np.asarray(half.T @ half)
+    lower = dpotri(L, lower=1)[0]
+    return np.asarray(np.tril(lower) + np.tril(lower, -1).T)
 
 
 def beside_errors(M: SpatialWeights, *, without_ones: bool) -> Rotated | Full:

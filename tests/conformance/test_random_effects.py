@@ -11,7 +11,7 @@ from spatial_de.errors import EstimationWarning, IdentificationError, OptionErro
 from spatial_de.models import MODELS
 from spatial_de.models.random_covariance import AVAILABLE, unit_scores
 from spatial_de.models.random_effects import random_likelihood
-from spatial_de.models.random_kernel import Rotated, Shared, beside_errors
+from spatial_de.models.random_kernel import Rotated, Shared, _inverse, beside_errors
 from spatial_de.weights import SpatialWeights
 
 ERROR = tuple(name for name, spec in MODELS.items() if spec.lag_error)
@@ -40,7 +40,13 @@ def agree(one, other, quiet, *, rtol=1e-11):
 
 @each_form
 @pytest.mark.parametrize(
-    ("fixed", "bias", "kind"), [("none", None, "binary"), ("time", "lee-yu", "row"), ("time", "none", "binary")]
+    ("fixed", "bias", "kind"),
+    [
+        ("none", None, "binary"),
+        pytest.param("time", "lee-yu", "row", marks=pytest.mark.slow),
+        ("time", "none", "row"),
+        pytest.param("time", "none", "binary", marks=pytest.mark.slow),
+    ],
 )
 def test_order_of_rows_of_weights_and_of_years(model, form, fixed, bias, kind, sample, quiet):
     s = sample(kind=kind, seed=4)
@@ -297,3 +303,11 @@ def test_more_coefficients_between_units_than_units(sample):
     s = sample(n=5, t=9, seed=3)
     with pytest.raises(IdentificationError, match="5 units cannot determine 5 coefficients"):
         s.fit(model="slx", random=True)
+
+
+@pytest.mark.parametrize("n", [9, 230])
+def test_inverse_of_a_factor_by_either_route(n):
+    """Small ones by a general solver, larger ones by LAPACK's triangular routines."""
+    A = np.random.default_rng(0).normal(size=(n, n + 5))
+    K = A @ A.T / n + np.eye(n)
+    np.testing.assert_allclose(_inverse(np.linalg.cholesky(K)) @ K, np.eye(n), atol=1e-11)

@@ -80,7 +80,7 @@ def test_expected_information(model, form, instance, dense, dense_random):
 
 
 @each_form
-@pytest.mark.parametrize("kind", ["islands", "symmetric-row"])
+@pytest.mark.parametrize("kind", ["islands", pytest.param("symmetric-row", marks=pytest.mark.slow)])
 def test_time_dummies_and_unit_means(model, form, kind, instance, dense, dense_random):
     panel, w, (y, X, W) = instance(kind, n=14, seed=9)
     fit = quiet_fit(panel, w, model=model, random=form, fixed="time", bias="none", correlated=True)
