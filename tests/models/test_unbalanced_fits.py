@@ -1,6 +1,5 @@
 """`fit` on unbalanced panels and with weights that change: labels, effects, notes, edges, what has no answer."""
 
-import importlib
 import pickle
 
 import numpy as np
@@ -212,17 +211,6 @@ def test_linear_models_have_white_and_clustered_errors():
     sums = np.array([(X[units == u] * e[units == u, None]).sum(axis=0) for u in np.unique(units)])
     V = bread @ sums.T @ sums @ bread * len(sums) / (len(sums) - 1)
     np.testing.assert_allclose(fit.with_cov("cluster").std_errors[["x", "z"]], np.sqrt(np.diag(V)), rtol=1e-9)
-
-
-def test_many_terms_of_totals_are_their_solution(monkeypatch):
-    """Totals by powers of W, as for many rows, against factorisations."""
-    multipliers = importlib.import_module("spatial_de.effects.multipliers")
-    w = fitted(case(seed=2), missing_neighbors="zero").weights
-    rho = np.linspace(-0.5, 0.7, 9)
-    expected = multipliers._solve_totals(w, rho)
-    monkeypatch.setattr(multipliers, "_MANY_UNITS", 0)
-    for found, value in zip(multipliers._total(w, rho), expected, strict=True):
-        np.testing.assert_allclose(found, value, rtol=1e-12)
 
 
 def test_a_year_can_be_missing_for_all_and_pickles_keep_the_fit():
