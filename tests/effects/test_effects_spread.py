@@ -132,11 +132,11 @@ def test_simulated_groups_are_what_every_draw_gives(kind):
     """Interpolated multipliers against a dense inverse for each draw of the same seed."""
     fit, W = fitted("sdm", kind)
     found = fit.effects_by_group(REGION, draws=200, seed=3)
-    from spatial_de.effects.inference import Sampling, _draw
+    from spatial_de.effects.inference import Sampling, _admissible, _draw
     from spatial_de.results.spillovers import coefficients
 
     c = coefficients(fit)
-    sample, rejected = _draw(c, fit.optimization.bounds, Sampling("simulation", 200, 3))
+    sample, rejected = _admissible(_draw(c, Sampling("simulation", 200, 3)), fit.optimization.bounds, lost=0)
     values = np.array([between_groups(partial_derivatives((d[0], d[2], d[4]), W)) for d in sample])
     table = found.table.loc["a"]
     assert found.rejected == rejected
