@@ -39,7 +39,7 @@ class Effects:
         Draws used, draws without effects that were left out (rho outside the admissible interval, replications of a
         bootstrap without an estimate), seed; None for the delta method.
     covariance
-        Name of the covariance the inference rests on.
+        Name of the covariance the inference rests on; ``"bootstrap"`` for none.
     notes
         What the reader should know about the simulation.
     title
@@ -83,7 +83,9 @@ class Effects:
         return cls(table=table, notes=tuple(content["notes"]), **rest)
 
     def __repr__(self) -> str:
-        how = f"{self.inference}, {self.covariance} covariance"
+        how: str = self.inference
+        if self.covariance != self.inference:
+            how += f", {self.covariance} covariance"
         if self.draws is not None:
             how += f", {self.draws:,} draws, seed {self.seed}"
             if self.rejected:

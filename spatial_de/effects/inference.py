@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -57,6 +57,19 @@ class Coefficients:
     def draws_rho(self) -> bool:
         """Whether rho varies over draws: it is part of the model."""
         return bool(self.cov[-1, -1] > 0.0 if self.sample is None else np.ptp(self.sample[:, -1]) > 0.0)
+
+    def only(self, term: str) -> Coefficients:
+        """The coefficients of one regressor."""
+        j, m = self.terms.index(term), len(self.terms)
+        at = [j, m + j, 2 * m]
+        return replace(
+            self,
+            terms=(term,),
+            beta=self.beta[[j]],
+            theta=self.theta[[j]],
+            cov=self.cov[np.ix_(at, at)],
+            sample=None if self.sample is None else self.sample[:, at],
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -14,6 +15,7 @@ from spatial_de.errors import EstimationWarning, OptionError
 from spatial_de.models.covariance import COVARIANCES, Covariance, default_bandwidth
 from spatial_de.results import spillovers
 from spatial_de.results.numbers import Numbers
+from spatial_de.results.resampling import Bootstrap, resample
 from spatial_de.results.summary import render_summary
 from spatial_de.wording import check_option
 
@@ -69,6 +71,35 @@ class Results(Numbers):
             warnings.warn(warning, EstimationWarning, stacklevel=2)
         return changed
 
+    def bootstrap(
+        self, draws: int = 1000, *, seed: int = 0, n_jobs: int = 1, progress: bool | None = None
+    ) -> Bootstrap:
+        """The model estimated again from responses with resampled errors, those of a unit together.
+
+        W, regressors and effects are kept; the residuals of each unit over all times are those of a unit drawn with
+        replacement. Standard errors hold for any dependence over time within units and for errors that are not normal,
+        not for units of different variance. With one time it is the residual bootstrap.
+
+        Parameters
+        ----------
+        draws, seed
+            Replications and seed.
+        n_jobs
+            Processes; results do not depend on it.
+        progress
+            A line of progress on stderr; by default where that is a terminal and the work is long.
+        """
+        if (draws, seed) not in self._bootstraps:
+            found = resample(self, draws, seed, n_jobs=n_jobs, progress=progress)
+            self._bootstraps.clear()  # one at a time: it may be large
+            self._bootstraps[draws, seed] = found
+        return self._bootstraps[draws, seed]
+
+    @cached_property
+    def _bootstraps(self) -> dict[tuple[int, int], Bootstrap]:
+        """The last bootstrap, which all effects share."""
+        return {}
+
     def effects(
         self,
         inference: Inference = "simulation",
@@ -82,9 +113,10 @@ class Results(Numbers):
         Parameters
         ----------
         inference
-            ``"simulation"`` (LeSage and Pace 2009) or ``"delta"``.
+            ``"simulation"`` (LeSage and Pace 2009), ``"delta"``, or ``"bootstrap"`` (see `bootstrap`), which does
+            without `cov_type`.
         draws, seed
-            Of the simulation.
+            Of the simulation or the bootstrap.
         level
             Confidence level.
         """
@@ -114,13 +146,27 @@ class Results(Numbers):
         """
         return spillovers.by_group(self, groups, Sampling(inference, draws, seed))
 
-    def effects_by_unit(self) -> Effects:
+    def effects_by_unit(
+        self,
+        *,
+        own: spillovers.Own = "apart",
+        inference: Inference = "delta",
+        draws: int = 1000,
+        seed: int = 0,
+    ) -> Effects:
         """What one more of a regressor in a unit does to itself, what it gives to others, and what it gets from them.
 
-        Effects "direct", "emitted" (on all other units together) and "received" (of one more in all other units);
-        standard errors by the delta method.
+        Effects "direct", "emitted" (on all other units together) and "received" (of one more in all other units).
+
+        Parameters
+        ----------
+        own
+            ``"apart"``: as above, up to 6,000 units. ``"within"``: what a unit emits to and receives from all units,
+            itself included, at any size.
+        inference, draws, seed
+            As in `effects`.
         """
-        return spillovers.by_unit(self, Sampling("delta"))
+        return spillovers.by_unit(self, own, Sampling(inference, draws, seed))
 
     def effects_by_order(
         self, orders: int = 10, *, inference: Inference = "simulation", draws: int = 1000, seed: int = 0
@@ -131,8 +177,34 @@ class Results(Numbers):
         """
         return spillovers.by_order(self, orders, Sampling(inference, draws, seed))
 
+    def effects_of_change(
+        self,
+        term: str,
+        change: pd.Series | dict[Any, Any],
+        *,
+        inference: Inference = "delta",
+        draws: int = 1000,
+        seed: int = 0,
+    ) -> Effects:
+        """What a change of a regressor in some units does to every unit, at any size.
+
+        Parameters
+        ----------
+        term
+            The regressor.
+        change
+            Unit -> change. Units that are not named do not change.
+        inference, draws, seed
+            As in `effects`.
+
+        Examples
+        --------
+        ``fit.effects_of_change("digital", {"BJ": 0.1, "SH": 0.1})``
+        """
+        return spillovers.of_change(self, term, change, how=Sampling(inference, draws, seed))
+
     def effect_matrix(self, term: str) -> pd.DataFrame:
-        """What one more of a regressor in each unit (column) does to each unit (row), shape (N, N)."""
+        """What one more of a regressor in each unit (column) does to each unit (row), shape (N, N); to 6,000 units."""
         return spillovers.matrix(self, term)
 
     def summary(self) -> str:
