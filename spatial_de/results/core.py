@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -13,11 +13,15 @@ from spatial_de.effects.core import Effects
 from spatial_de.effects.inference import Inference, Sampling
 from spatial_de.errors import EstimationWarning, OptionError
 from spatial_de.models.covariance import COVARIANCES, Covariance, default_bandwidth
-from spatial_de.results import spillovers
+from spatial_de.results import predictions, spillovers
 from spatial_de.results.numbers import Numbers
 from spatial_de.results.resampling import Bootstrap, resample
 from spatial_de.results.summary import render_summary
 from spatial_de.wording import check_option
+
+if TYPE_CHECKING:
+    from spatial_de.panel import Panel
+    from spatial_de.weights import SpatialWeights
 
 _ON_TIMES = {
     "driscoll-kraay": "Driscoll-Kraay",
@@ -206,6 +210,62 @@ class Results(Numbers):
     def effect_matrix(self, term: str) -> pd.DataFrame:
         """What one more of a regressor in each unit (column) does to each unit (row), shape (N, N); to 6,000 units."""
         return spillovers.matrix(self, term)
+
+    @property
+    def unit_effects(self) -> pd.Series | None:
+        """Estimated individual effects, the level included, by unit; None where the model has none."""
+        return predictions.effects(self, "unit")
+
+    @property
+    def time_effects(self) -> pd.Series | None:
+        """Estimated effects of times; beside individual effects with mean zero, alone with the level in them."""
+        return predictions.effects(self, "time")
+
+    def decompose(self) -> pd.DataFrame:
+        """Columns trend, signal and noise, which add up to the response (Haining 1990).
+
+        The trend is what regressors and effects tell, the signal what the neighbours' values tell (``rho W y`` and
+        ``lambda W u``), the noise the innovations.
+        """
+        return predictions.parts(self)
+
+    def predict(
+        self,
+        data: Panel | pd.DataFrame | None = None,
+        *,
+        kind: predictions.Kind = "reduced",
+        w: SpatialWeights | None = None,
+        error_weights: SpatialWeights | None = None,
+        durbin_weights: SpatialWeights | None = None,
+        time_effect: predictions.TimeEffect = None,
+    ) -> pd.Series:
+        """Predictions of the response as it stands in the formula (of ``log(y)``, the logarithm).
+
+        Parameters
+        ----------
+        data
+            None: the data of the fit. The same units with other regressors: a `Panel` of any times, or a DataFrame for
+            a cross-section. New units of a cross-section: a DataFrame of these only, with `w`.
+        kind
+            ``"reduced"``: the mean given regressors and effects, ``S (X beta + W X theta + effects)``. ``"trend"``:
+            without S. ``"conditional"``: trend and signal, as `fitted` (in sample only). ``"blup"``: the mean given
+            also the response of all other units (in sample), or of all old units (for new units).
+        w, error_weights, durbin_weights
+            Weights over old and new units together.
+        time_effect
+            Effect of times that the fit does not have, a number or one by time; by default the mean of the estimated
+            ones, which beside individual effects is zero.
+
+        Returns
+        -------
+        Series indexed like the data.
+
+        References
+        ----------
+        Goulard, M., Laurent, T. and Thomas-Agnan, C. (2017). *Spatial Economic Analysis* 12, 304-325.
+        """
+        weights = {"w": w, "error_weights": error_weights, "durbin_weights": durbin_weights}
+        return predictions.predict(self, data, kind, weights=weights, time_effect=time_effect)
 
     def summary(self) -> str:
         """The fit as text: what was estimated, coefficients, spatial parameters, notes."""
