@@ -141,7 +141,7 @@ def evaluate_again(design: Design, data: Panel | pd.DataFrame) -> tuple[NDArray[
     FormulaError, DataError
         As in `build_design`; also categories that the design does not have.
     """
-    from formulaic.errors import DataMismatchWarning
+    from formulaic.errors import DataMismatchWarning, FormulaicError
 
     if isinstance(data, Panel):
         frame, shape = data._frame, (data.n_units, data.n_times)  # noqa: SLF001  no copy
@@ -159,6 +159,8 @@ def evaluate_again(design: Design, data: Panel | pd.DataFrame) -> tuple[NDArray[
             raise DataError(
                 f"The data have categories that those of the fit had not: {unseen}. They have no coefficient."
             ) from mismatch
+        except FormulaicError as error:
+            raise FormulaError(f"{design.formula!r} cannot be evaluated on these data: {error}") from error
     X = np.asarray(table, dtype=np.float64)
     names = list(design.encoding.column_names)
     _refuse_nonfinite(X, names, frame.index)
