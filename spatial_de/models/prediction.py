@@ -115,7 +115,7 @@ def leave_one_out(estimate: Estimate, parts: Decomposition) -> NDArray[np.float6
     References
     ----------
     Goulard, M., Laurent, T. and Thomas-Agnan, C. (2017). About predictions in spatial autoregressive models: optimal
-    and almost optimal strategies. *Spatial Economic Analysis* 12, 304-325, equation 5 (BP).
+    and almost X
     """
     problem = estimate.problem
     root = _root(estimate, problem.weights, problem.error_weights, n=parts.noise.shape[1])
@@ -140,7 +140,7 @@ def best_prediction(
 
     References
     ----------
-    Goulard, Laurent and Thomas-Agnan (2017), equation 12 (BP).
+    Goulard, Laurent and Thomas-Agnan (2017), as in `leave_one_out` (BP out of sample).
     """
     from scipy.sparse.linalg import splu
 
