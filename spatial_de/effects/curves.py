@@ -13,8 +13,8 @@ from spatial_de.errors import ConvergenceError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_ROOM = 0.2  # of the way to the nearest bound
-_NODES = (8, 16, 32, 64, 128)
+_ROOM = 0.03  # of the way to the nearest bound: so near, few nodes are enough
+_NODES = (6, 8, 16, 32, 64, 128)
 _AGREEMENT = 1e-10
 _PROBES = 65  # draws at which two degrees must agree
 

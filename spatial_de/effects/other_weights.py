@@ -9,6 +9,7 @@ import numpy as np
 
 from spatial_de.effects.curves import curves
 from spatial_de.logdet import log_determinant
+from spatial_de.logdet.factors import sparse_lu
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,13 +69,12 @@ def _dense(w: SpatialWeights, v: SpatialWeights) -> Callable[[float], NDArray[np
 def _sparse(w: SpatialWeights, v: SpatialWeights) -> Callable[[float], NDArray[np.float64]]:
     """The derivative of the trace with respect to rho stays undefined: the interpolation gives it."""
     from scipy.sparse import eye_array
-    from scipy.sparse.linalg import splu
 
     identity, W, V, n = eye_array(w.n, format="csc"), w.sparse.tocsc(), v.sparse.tocsc(), w.n
     ones = np.ones(n)
 
     def at(rho: float) -> NDArray[np.float64]:
-        factor = splu(identity - rho * W)
+        factor = sparse_lu(identity - rho * W)
         lagged = factor.solve(V @ ones)
         trace = trace_of_product(W, V, rho) / n
         return np.array([trace, np.nan, lagged.mean(), factor.solve(W @ lagged).mean()])
@@ -88,8 +88,7 @@ def trace_of_product(W: Any, V: Any, rho: float) -> float:
     A derivative of a determinant, ``d ln|A - e V| / de = -tr(A^-1 V)``, by a complex step: no inverse is formed.
     """
     from scipy.sparse import eye_array
-    from scipy.sparse.linalg import splu
 
     A = eye_array(W.shape[0], format="csc") - rho * W
-    pivots = splu((A - 1j * _STEP * V).tocsc()).U.diagonal()
+    pivots = sparse_lu(A - 1j * _STEP * V).U.diagonal()
     return -float((pivots.imag / pivots.real).sum()) / _STEP

@@ -19,6 +19,7 @@ from spatial_de.effects.inference import Parts
 from spatial_de.effects.other_weights import trace_of_product
 from spatial_de.errors import AlignmentError, CapacityError, DataError
 from spatial_de.logdet import DENSE_LIMIT, log_determinant
+from spatial_de.logdet.factors import sparse_lu
 from spatial_de.wording import name_some
 
 if TYPE_CHECKING:
@@ -90,9 +91,8 @@ class Network:
     def factor(self, rho: float) -> Any:
         """Sparse triangular factors of I - rho W."""
         from scipy.sparse import eye_array
-        from scipy.sparse.linalg import splu
 
-        return splu(eye_array(self.n, format="csc") - rho * self.W)
+        return sparse_lu(eye_array(self.n, format="csc") - rho * self.W)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spatial_de.logdet.factors import sparse_lu
 from spatial_de.models.bootstrap import disturbances
 from spatial_de.models.replications import lag_rows
 from spatial_de.models.simulation import simulate
@@ -115,7 +116,7 @@ def leave_one_out(estimate: Estimate, parts: Decomposition) -> NDArray[np.float6
     References
     ----------
     Goulard, M., Laurent, T. and Thomas-Agnan, C. (2017). About predictions in spatial autoregressive models: optimal
-    and almost X
+    and almost optimal strategies. *Spatial Economic Analysis* 12, 304-325 (BP).
     """
     problem = estimate.problem
     root = _root(estimate, problem.weights, problem.error_weights, n=parts.noise.shape[1])
@@ -142,13 +143,11 @@ def best_prediction(
     ----------
     Goulard, Laurent and Thomas-Agnan (2017), as in `leave_one_out` (BP out of sample).
     """
-    from scipy.sparse.linalg import splu
-
     old = len(observed)
     mean = expectation(estimate, trend[None], links.lag)[0]
     root = _root(estimate, links.lag, links.error, n=len(trend))
     new, seen = root[:, old:], root[:, :old]
-    moved = splu((new.T @ new).tocsc()).solve(new.T @ (seen @ (observed - mean[:old])))
+    moved = sparse_lu(new.T @ new, definite=True).solve(new.T @ (seen @ (observed - mean[:old])))
     return np.asarray(mean[old:] - moved)
 
 
