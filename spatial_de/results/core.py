@@ -82,7 +82,8 @@ class Results(Numbers):
 
         W, regressors and effects are kept; the residuals of each unit over all times are those of a unit drawn with
         replacement. Standard errors hold for any dependence over time within units and for errors that are not normal,
-        not for units of different variance. With one time it is the residual bootstrap.
+        not for units of different variance. With one time it is the residual bootstrap. All effects with
+        ``inference="bootstrap"`` and the same draws and seed share the last bootstrap of a fit.
 
         Parameters
         ----------
@@ -133,6 +134,7 @@ class Results(Numbers):
         inference: Inference = "simulation",
         draws: int = 1000,
         seed: int = 0,
+        level: float = 0.95,
     ) -> Effects:
         """Effects on an average unit of each group, of one more of a regressor in all units of each group.
 
@@ -141,14 +143,14 @@ class Results(Numbers):
         groups
             Unit -> group. Weighted by the sizes of the groups they fall on, the effects add up to the total effect, and
             the rows "(direct)" to the direct one.
-        inference, draws, seed
+        inference, draws, seed, level
             As in `effects`.
 
         Examples
         --------
         ``fit.effects_by_group(provinces["region"])``
         """
-        return spillovers.by_group(self, groups, Sampling(inference, draws, seed))
+        return spillovers.by_group(self, groups, Sampling(inference, draws, seed, level))
 
     def effects_by_unit(
         self,
@@ -157,6 +159,7 @@ class Results(Numbers):
         inference: Inference = "delta",
         draws: int = 1000,
         seed: int = 0,
+        level: float = 0.95,
     ) -> Effects:
         """What one more of a regressor in a unit does to itself, what it gives to others, and what it gets from them.
 
@@ -167,19 +170,32 @@ class Results(Numbers):
         own
             ``"apart"``: as above, up to 6,000 units. ``"within"``: what a unit emits to and receives from all units,
             itself included, at any size.
-        inference, draws, seed
+        inference, draws, seed, level
             As in `effects`.
         """
-        return spillovers.by_unit(self, own, Sampling(inference, draws, seed))
+        return spillovers.by_unit(self, own, Sampling(inference, draws, seed, level))
 
     def effects_by_order(
-        self, orders: int = 10, *, inference: Inference = "simulation", draws: int = 1000, seed: int = 0
+        self,
+        orders: int = 10,
+        *,
+        inference: Inference = "simulation",
+        draws: int = 1000,
+        seed: int = 0,
+        level: float = 0.95,
     ) -> Effects:
         """Effects by power of the weights: 0 the unit itself, 1 its neighbours, 2 theirs, and so on up to `orders`.
 
         The sum over all orders is that of `effects` (LeSage and Pace 2009, section 2.7.1).
+
+        Parameters
+        ----------
+        orders
+            The highest power.
+        inference, draws, seed, level
+            As in `effects`.
         """
-        return spillovers.by_order(self, orders, Sampling(inference, draws, seed))
+        return spillovers.by_order(self, orders, Sampling(inference, draws, seed, level))
 
     def effects_of_change(
         self,
@@ -189,6 +205,7 @@ class Results(Numbers):
         inference: Inference = "delta",
         draws: int = 1000,
         seed: int = 0,
+        level: float = 0.95,
     ) -> Effects:
         """What a change of a regressor in some units does to every unit, at any size.
 
@@ -198,14 +215,14 @@ class Results(Numbers):
             The regressor.
         change
             Unit -> change. Units that are not named do not change.
-        inference, draws, seed
+        inference, draws, seed, level
             As in `effects`.
 
         Examples
         --------
         ``fit.effects_of_change("digital", {"BJ": 0.1, "SH": 0.1})``
         """
-        return spillovers.of_change(self, term, change, how=Sampling(inference, draws, seed))
+        return spillovers.of_change(self, term, change, how=Sampling(inference, draws, seed, level))
 
     def effect_matrix(self, term: str) -> pd.DataFrame:
         """What one more of a regressor in each unit (column) does to each unit (row), shape (N, N); to 6,000 units."""

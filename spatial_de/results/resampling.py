@@ -54,7 +54,7 @@ class Bootstrap:
         return (self.params.mean() - self.estimate).rename("bias")
 
     def conf_int(self, level: float = 0.95) -> pd.DataFrame:
-        """Percentile intervals, columns conf_low and conf_high."""
+        """Percentile intervals, columns conf_low and conf_high. They keep the bias of the estimator, see `bias`."""
         if not 0.0 < level < 1.0:
             raise OptionError(f"level={level!r} must lie between 0 and 1.")
         low, high = (self.params.quantile(q) for q in ((1.0 - level) / 2.0, (1.0 + level) / 2.0))
