@@ -73,7 +73,8 @@ class Network:
     @cached_property
     def dense(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """W and V in full, shape (n, n)."""
-        return self.W.toarray(), self.V.toarray()
+        W = self.W.toarray()
+        return W, W if self.V is self.W else self.V.toarray()
 
     def require_dense(self, instead: str) -> None:
         """Raise `CapacityError`, which says what to do `instead`, where full matrices would not fit."""

@@ -10,6 +10,7 @@ import pytest
 import spatial_de as sde
 from spatial_de.errors import ConvergenceError, EstimationWarning, OptionError
 from spatial_de.models.bootstrap import bootstrap, refit
+from spatial_de.parallel import run_tasks
 from spatial_de.weights import SpatialWeights
 
 
@@ -252,3 +253,15 @@ def test_a_refit_that_fails_is_a_lost_replication():
     assert status == "no maximum"
     assert len(params) == len(fit.params)
     assert np.isnan(params).all()
+
+
+def draw_again(fit, seed):
+    return fit.bootstrap(4, seed=seed).std_errors["rho"]
+
+
+def test_a_bootstrap_within_a_task():
+    """A Monte Carlo study of bootstraps: tasks that run tasks of their own."""
+    w = weights(20, "row")
+    fit = sde.fit("y ~ x", panel(w, 6), w)
+    found = run_tasks(draw_again, [1, 2], shared=fit)
+    assert found == [draw_again(fit, 1), draw_again(fit, 2)]
