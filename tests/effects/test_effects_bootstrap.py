@@ -99,6 +99,25 @@ def test_data_sets_are_estimated_as_the_data_were(model, fixed, kind, bias):
         np.testing.assert_allclose(params, again.params, rtol=1e-8, atol=1e-9)
 
 
+@pytest.mark.parametrize("model", ["sar", "sdem"])
+def test_effects_of_times_that_are_dummies_stay_in_the_data(model):
+    """Where W is not row-stochastic, effects of times reach the response through S and do not cancel."""
+    w = weights(14, "binary")
+    data = panel(w, 5, level=3.0)
+    fit = quietly("y ~ x", data, w, model=model)
+    W, parts = w.to_dense().to_numpy(), fit.decompose()
+    trend, e = (parts[name].to_numpy().reshape(14, 5).T for name in ("trend", "noise"))
+    centred = e - e.mean(axis=1, keepdims=True)
+    k = len(fit.params) - 2
+    drawn = centred * np.sqrt(np.sum(e**2) / np.sum(centred**2) * 14 / 13 * 52 / (52 - k))
+    units = np.random.default_rng(np.random.SeedSequence(3, spawn_key=(0,))).integers(14, size=14)
+    A, B = (np.eye(14) - fit.params.get(name, 0.0) * W for name in ("rho", "lambda"))
+    table = data.to_frame()
+    table["y"] = np.linalg.solve(A, trend.T + np.linalg.solve(B, drawn[:, units].T)).ravel()
+    again = quietly("y ~ x", sde.Panel(table, "unit", "year"), w, model=model)
+    np.testing.assert_allclose(bootstrap(fit.estimate, draws=1, seed=3).params[0], again.params, rtol=1e-8)
+
+
 def test_of_a_cross_section_the_residuals_are_drawn():
     w = weights(40, "row")
     data = panel(w, 2).to_frame().query("year == 0").set_index("unit").drop(columns="year")
