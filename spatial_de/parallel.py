@@ -23,7 +23,8 @@ _TRIAL = 0.3  # seconds of work after which it pays to start workers
 _CHUNK = 1.0  # seconds of work sent out together
 _SHARES = 4  # chunks for each worker at least, so that none waits for the last
 _SILENT = 2.0  # seconds before a line of progress appears
-_one_at_a_time = threading.Lock()  # warnings are collected process-wide: tasks in threads would mix theirs
+# warnings are collected process-wide: tasks in threads would mix theirs; a task may run tasks of its own
+_one_at_a_time = threading.RLock()
 
 
 def run_tasks(

@@ -32,13 +32,14 @@ class Effects:
         Index (term, effect), or more levels for groups and orders;
         columns estimate, std_error, statistic, p_value, conf_low, conf_high.
     inference
-        ``"simulation"`` or ``"delta"``.
+        ``"simulation"``, ``"delta"`` or ``"bootstrap"``.
     level
         Confidence level of the intervals.
     draws, rejected, seed
-        Draws used, draws of rho outside the admissible interval (left out), seed; None for the delta method.
+        Draws used, draws without effects that were left out (rho outside the admissible interval, replications of a
+        bootstrap without an estimate), seed; None for the delta method.
     covariance
-        Name of the covariance the inference rests on.
+        Name of the covariance the inference rests on; ``"bootstrap"`` for none.
     notes
         What the reader should know about the simulation.
     title
@@ -82,11 +83,13 @@ class Effects:
         return cls(table=table, notes=tuple(content["notes"]), **rest)
 
     def __repr__(self) -> str:
-        how = f"{self.inference}, {self.covariance} covariance"
+        how: str = self.inference
+        if self.covariance != self.inference:
+            how += f", {self.covariance} covariance"
         if self.draws is not None:
             how += f", {self.draws:,} draws, seed {self.seed}"
             if self.rejected:
-                how += f", {self.rejected} outside the admissible interval left out"
+                how += f", {self.rejected} without effects left out"
         table = self.table.to_string(formatters=self._formatters())
         return "\n".join([f"{self.title} ({how})", table, *(f"Note: {note}" for note in self.notes)])
 
@@ -163,7 +166,7 @@ def admissible(
     c: Coefficients, w: SpatialWeights | None, logdet: LogDeterminant | None = None
 ) -> tuple[float, float] | None:
     """Interval in which draws of rho have effects; None where rho is not drawn."""
-    if w is None or not c.cov[-1, -1] > 0.0:
+    if w is None or not c.draws_rho:
         return None
     return (logdet or log_determinant(w)).bounds
 
@@ -178,7 +181,7 @@ def wrap(found: Inferred, index: pd.MultiIndex, *, how: Sampling, covariance: st
         level=how.level,
         draws=found.draws,
         rejected=found.rejected,
-        seed=how.seed if how.inference == "simulation" else None,
+        seed=None if how.inference == "delta" else how.seed,
         covariance=covariance,
         notes=found.notes,
     )

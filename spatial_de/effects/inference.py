@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -15,8 +15,9 @@ from spatial_de.wording import check_option, check_whole
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Inference = Literal["simulation", "delta"]
+Inference = Literal["simulation", "delta", "bootstrap"]
 _ROUNDING = 1e-10  # of the largest eigenvalue
+_NUMBERS = 4_000_000  # effects over all draws held at a time
 _HEAVY = 1.5  # standard deviation of the draws over that implied by their quantiles; 1 for a normal distribution
 
 
@@ -36,6 +37,11 @@ class Coefficients:
         Covariance of ``(beta, theta, rho)``, shape (2m + 1, 2m + 1); zero for what the model does not have.
     degrees_of_freedom
         For the t distribution of linear models; None for the normal distribution.
+    sample
+        Draws of ``(beta, theta, rho)`` from elsewhere (a bootstrap, a posterior), shape (r, 2m + 1). Where they are
+        given, everything but the estimate comes from them, and neither `cov` nor a seed is used.
+    lost
+        Draws that were asked for and are not in `sample`: replications without an estimate.
     """
 
     terms: tuple[str, ...]
@@ -44,6 +50,26 @@ class Coefficients:
     rho: float
     cov: NDArray[np.float64]
     degrees_of_freedom: int | None = None
+    sample: NDArray[np.float64] | None = None
+    lost: int = 0
+
+    @property
+    def draws_rho(self) -> bool:
+        """Whether rho varies over draws: it is part of the model."""
+        return bool(self.cov[-1, -1] > 0.0 if self.sample is None else np.ptp(self.sample[:, -1]) > 0.0)
+
+    def only(self, term: str) -> Coefficients:
+        """The coefficients of one regressor."""
+        j, m = self.terms.index(term), len(self.terms)
+        at = [j, m + j, 2 * m]
+        return replace(
+            self,
+            terms=(term,),
+            beta=self.beta[[j]],
+            theta=self.theta[[j]],
+            cov=self.cov[np.ix_(at, at)],
+            sample=None if self.sample is None else self.sample[:, at],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +126,9 @@ class Sampling:
         the distribution is skewed. With r draws it is at least 1 / (r + 1). Draws of rho outside the admissible
         interval have no effects; they count as beyond zero.
         ``"delta"``: standard errors from the analytic derivatives, normal intervals.
+        ``"bootstrap"``: as the simulation, with coefficients estimated again from resampled errors.
     draws, seed
-        Number of draws and seed of the simulation.
+        Number of draws and seed of the simulation or the bootstrap.
     level
         Confidence level.
     """
@@ -113,7 +140,7 @@ class Sampling:
 
     def check(self) -> None:
         """Raise `OptionError` for what is not allowed."""
-        check_option(self.inference, ("simulation", "delta"), "inference")
+        check_option(self.inference, ("simulation", "delta", "bootstrap"), "inference")
         if not 0.0 < self.level < 1.0:
             raise OptionError(f"level={self.level!r} must lie between 0 and 1.")
         check_whole(self.draws, "draws", least=2)
@@ -148,7 +175,7 @@ def infer(
         The covariance is not positive definite.
     """
     how.check()
-    if not np.isfinite(c.cov).all():
+    if c.sample is None and not np.isfinite(c.cov).all():
         raise ConvergenceError(
             "The estimate has no covariance (rho or lambda is at its bound), so that effects have none either."
         )
@@ -156,22 +183,11 @@ def infer(
     estimate = _combine(c.beta[None, :], c.theta[None, :], here)[0]
     if how.inference == "delta":
         return _by_derivatives(c, here, estimate, level=how.level)
-    kept, rejected = _draw(c, bounds, how)
-    m = len(c.terms)
-    sample = _combine(kept[:, :m], kept[:, m : 2 * m], parts(kept[:, -1]))
-    std_error = sample.std(axis=0, ddof=1)
-    low, high = np.quantile(sample, [(1 - how.level) / 2, (1 + how.level) / 2], axis=0)
-    return Inferred(
-        estimate=estimate,
-        std_error=std_error,
-        statistic=_ratio(estimate, std_error),
-        p_value=_share_beyond_zero(sample, std_error, rejected=rejected),
-        conf_low=low,
-        conf_high=high,
-        draws=len(sample),
-        rejected=rejected,
-        notes=_heavy_tails(std_error, (high - low) / (2.0 * critical_value(how.level, None))),
-    )
+    if c.sample is None and how.inference == "bootstrap":
+        raise ValueError("coefficients of a bootstrap come with their sample")
+    sample = _draw(c, how) if c.sample is None else c.sample
+    kept, rejected = _admissible(sample, bounds if c.draws_rho else None, lost=c.lost)
+    return _by_draws(kept, parts(kept[:, -1]), estimate, rejected=rejected, level=how.level)
 
 
 def critical_value(level: float, df: int | None) -> float:
@@ -222,8 +238,34 @@ def _by_derivatives(c: Coefficients, here: Parts, estimate: NDArray[np.float64],
     )
 
 
-def _draw(c: Coefficients, bounds: tuple[float, float] | None, how: Sampling) -> tuple[NDArray[np.float64], int]:
-    """Admissible draws of (beta, theta, rho), shape (r, 2m + 1), and the number of draws left out."""
+def _by_draws(
+    kept: NDArray[np.float64], at: Parts, estimate: NDArray[np.float64], *, rejected: int, level: float
+) -> Inferred:
+    """Standard deviations, quantiles and shares beyond zero over r draws of (beta, theta, rho)."""
+    m, q = estimate.shape
+    std_error, p_value, low, high = (np.empty_like(estimate) for _ in range(4))
+    block = max(1, _NUMBERS // (len(kept) * m))
+    for part in (slice(start, start + block) for start in range(0, q, block)):
+        own = Parts(at.beta[:, part], at.theta[:, part], at.d_beta[:, part], at.d_theta[:, part])
+        sample = _combine(kept[:, :m], kept[:, m : 2 * m], own)
+        std_error[:, part] = sample.std(axis=0, ddof=1)
+        low[:, part], high[:, part] = np.quantile(sample, [(1 - level) / 2, (1 + level) / 2], axis=0)
+        p_value[:, part] = _share_beyond_zero(sample, std_error[:, part], rejected=rejected)
+    return Inferred(
+        estimate=estimate,
+        std_error=std_error,
+        statistic=_ratio(estimate, std_error),
+        p_value=p_value,
+        conf_low=low,
+        conf_high=high,
+        draws=len(kept),
+        rejected=rejected,
+        notes=_heavy_tails(std_error, (high - low) / (2.0 * critical_value(level, None))),
+    )
+
+
+def _draw(c: Coefficients, how: Sampling) -> NDArray[np.float64]:
+    """Normal draws of (beta, theta, rho), shape (r, 2m + 1)."""
     scale = np.sqrt(np.diag(c.cov))
     safe = np.where(scale > 0.0, scale, 1.0)
     spread, axes = np.linalg.eigh(c.cov / np.outer(safe, safe))  # correlations: units cannot matter
@@ -233,20 +275,28 @@ def _draw(c: Coefficients, bounds: tuple[float, float] | None, how: Sampling) ->
     root = scale[:, None] * ((axes * np.sqrt(np.maximum(spread, 0.0))) @ axes.T)
     noise = np.random.default_rng(how.seed).standard_normal((how.draws, len(c.cov)))
     sample = np.concatenate([c.beta, c.theta, [c.rho]]) + noise @ root.T
-    if not c.cov[-1, -1] > 0.0 or bounds is None:
+    if not c.draws_rho:
         sample[:, -1] = c.rho
-        return sample, 0
+    return np.asarray(sample)
+
+
+def _admissible(
+    sample: NDArray[np.float64], bounds: tuple[float, float] | None, *, lost: int
+) -> tuple[NDArray[np.float64], int]:
+    """Draws whose rho is admissible, and the number of draws without effects."""
+    if bounds is None:
+        return sample, lost
     inside = (bounds[0] < sample[:, -1]) & (sample[:, -1] < bounds[1])
     rejected = int((~inside).sum())
-    if rejected > how.draws / 20:
+    if rejected > len(sample) / 20:
         warnings.warn(
-            f"{rejected:,} of {how.draws:,} draws of rho fall outside its admissible interval, where effects do not "
+            f"{rejected:,} of {len(sample):,} draws of rho fall outside its admissible interval, where effects do not "
             "exist: rho is estimated too imprecisely for that interval. p-values of effects count these draws as "
             "beyond zero; intervals and standard errors describe the rest only.",
             EstimationWarning,
             stacklevel=5,
         )
-    return sample[inside], rejected
+    return sample[inside], rejected + lost
 
 
 def _indefinite() -> IdentificationError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -67,22 +67,28 @@ def _dense(w: SpatialWeights, v: SpatialWeights) -> Callable[[float], NDArray[np
 
 
 def _sparse(w: SpatialWeights, v: SpatialWeights) -> Callable[[float], NDArray[np.float64]]:
-    """Traces as derivatives of determinants, ``d ln|A - e V| / de = -tr(A^-1 V)``, by complex steps.
-
-    The derivative of the trace with respect to rho stays undefined: the interpolation gives it.
-    """
+    """The derivative of the trace with respect to rho stays undefined: the interpolation gives it."""
     from scipy.sparse import eye_array
 
     identity, W, V, n = eye_array(w.n, format="csc"), w.sparse.tocsc(), v.sparse.tocsc(), w.n
     ones = np.ones(n)
 
-    def trace(rho: float) -> float:
-        pivots = sparse_lu(identity - rho * W - 1j * _STEP * V).U.diagonal()
-        return -float((pivots.imag / pivots.real).sum()) / _STEP / n
-
     def at(rho: float) -> NDArray[np.float64]:
         factor = sparse_lu(identity - rho * W)
         lagged = factor.solve(V @ ones)
-        return np.array([trace(rho), np.nan, lagged.mean(), factor.solve(W @ lagged).mean()])
+        trace = trace_of_product(W, V, rho) / n
+        return np.array([trace, np.nan, lagged.mean(), factor.solve(W @ lagged).mean()])
 
     return at
+
+
+def trace_of_product(W: Any, V: Any, rho: float) -> float:
+    """``tr((I - rho W)^-1 V)`` of sparse matrices, exact to rounding.
+
+    A derivative of a determinant, ``d ln|A - e V| / de = -tr(A^-1 V)``, by a complex step: no inverse is formed.
+    """
+    from scipy.sparse import eye_array
+
+    A = eye_array(W.shape[0], format="csc") - rho * W
+    pivots = sparse_lu(A - 1j * _STEP * V).U.diagonal()
+    return -float((pivots.imag / pivots.real).sum()) / _STEP

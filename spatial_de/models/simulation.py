@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spatial_de.logdet.factors import sparse_lu
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -51,7 +53,6 @@ def _solve(w: SpatialWeights | None, value: float, x: NDArray[np.float64]) -> ND
     if w.n <= _FEW:
         return np.linalg.solve(np.eye(w.n) - value * w.sparse.toarray(), flat).T.reshape(x.shape)
     from scipy.sparse import eye_array
-    from scipy.sparse.linalg import splu
 
-    factor = splu(eye_array(w.n, format="csc") - value * w.sparse.tocsc())
+    factor = sparse_lu(eye_array(w.n, format="csc") - value * w.sparse.tocsc())
     return np.asarray(factor.solve(flat)).T.reshape(x.shape)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,8 @@ class Design:
         The formula as given.
     present
         Which units have a row at which times, shape (T, N); None where all have. Arrays are zero elsewhere.
+    encoding
+        How the regressors were made of the variables (categories, means taken out), for `evaluate_again`.
     """
 
     y: NDArray[np.float64]
@@ -73,6 +76,7 @@ class Design:
     given_index: pd.Index[Any]
     formula: str
     present: NDArray[np.bool_] | None = None
+    encoding: Any = None
 
     @property
     def is_panel(self) -> bool:
@@ -139,6 +143,7 @@ def build_design(formula: str, data: Panel | pd.DataFrame, *, unbalanced: bool =
         given_index=frame.index if isinstance(data, Panel) else data.index,
         formula=formula,
         present=present,
+        encoding=spec,
     )
 
 
@@ -161,6 +166,44 @@ def _on_cells(
     else:
         by_unit[present.T] = rows
     return np.ascontiguousarray(np.swapaxes(by_unit, 0, 1))
+
+
+def evaluate_again(design: Design, data: Panel | pd.DataFrame) -> tuple[NDArray[np.float64], pd.DataFrame]:
+    """The regressors of a design on other data, shape (T, N, k), and these data in the order used.
+
+    Categories are those of the design, and what its functions took from its data (such as the mean of ``center(x)``)
+    is kept. The response need not be there.
+
+    Raises
+    ------
+    FormulaError, DataError
+        As in `build_design`; also categories that the design does not have.
+    """
+    from formulaic.errors import DataMismatchWarning, FormulaicError
+
+    if isinstance(data, Panel):
+        frame, shape = data._frame, (data.n_units, data.n_times)  # noqa: SLF001  no copy
+        check_complete(frame.index, data.units, data.times)
+    else:
+        frame = _sorted_by_unit(data)
+        shape = (len(frame), 1)
+    variables = _variables(_parse(design.formula).rhs, frame)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("error", DataMismatchWarning)
+        try:
+            table = design.encoding.get_model_matrix(variables, na_action="ignore", output="numpy", context={})
+        except DataMismatchWarning as mismatch:
+            unseen = ", ".join(re.findall(r"\{(.*?)\}", str(mismatch)))
+            raise DataError(
+                f"The data have categories that those of the fit had not: {unseen}. They have no coefficient."
+            ) from mismatch
+        except FormulaicError as error:
+            raise FormulaError(f"{design.formula!r} cannot be evaluated on these data: {error}") from error
+    X = np.asarray(table, dtype=np.float64)
+    names = list(design.encoding.column_names)
+    _refuse_nonfinite(X, names, frame.index)
+    keep = [name != INTERCEPT for name in names]
+    return np.ascontiguousarray(X[:, keep].reshape(*shape, sum(keep)).transpose(1, 0, 2)), frame
 
 
 def _sorted_by_unit(data: pd.DataFrame) -> pd.DataFrame:
@@ -278,8 +321,9 @@ def _categorical_names(parsed: Any) -> set[str]:
 
 
 def _factors(parsed: Any) -> list[Any]:
-    """Every factor of every term, the response's included."""
-    return [factor for term in (*parsed.lhs, *parsed.rhs) for factor in term.factors]
+    """Every factor of every term, the response's included where there is one."""
+    terms = (*parsed.lhs, *parsed.rhs) if hasattr(parsed, "lhs") else tuple(parsed)
+    return [factor for term in terms for factor in term.factors]
 
 
 def _evaluate(parsed: Any, frame: pd.DataFrame, formula: str) -> tuple[NDArray[np.float64], NDArray[np.float64], Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -12,12 +13,16 @@ from spatial_de.effects.core import Effects
 from spatial_de.effects.inference import Inference, Sampling
 from spatial_de.errors import EstimationWarning, OptionError
 from spatial_de.models.covariance import COVARIANCES, Covariance, default_bandwidth
-from spatial_de.results import spillovers
+from spatial_de.results import predictions, spillovers
 from spatial_de.results.numbers import Numbers
+from spatial_de.results.resampling import Bootstrap, resample
 from spatial_de.results.summary import render_summary
 from spatial_de.weights import SpatialWeights
 from spatial_de.weights.kernel import as_kernel
 from spatial_de.wording import check_option
+
+if TYPE_CHECKING:
+    from spatial_de.panel import Panel
 
 _ON_TIMES = {
     "driscoll-kraay": "Driscoll-Kraay",
@@ -85,6 +90,36 @@ class Results(Numbers):
             warnings.warn(warning, EstimationWarning, stacklevel=2)
         return changed
 
+    def bootstrap(
+        self, draws: int = 1000, *, seed: int = 0, n_jobs: int = 1, progress: bool | None = None
+    ) -> Bootstrap:
+        """The model estimated again from responses with resampled errors, those of a unit together.
+
+        W, regressors and effects are kept; the residuals of each unit over all times are those of a unit drawn with
+        replacement. Standard errors hold for any dependence over time within units and for errors that are not normal,
+        not for units of different variance. With one time it is the residual bootstrap. All effects with
+        ``inference="bootstrap"`` and the same draws and seed share the last bootstrap of a fit.
+
+        Parameters
+        ----------
+        draws, seed
+            Replications and seed.
+        n_jobs
+            Processes; results do not depend on it.
+        progress
+            A line of progress on stderr; by default where that is a terminal and the work is long.
+        """
+        if (draws, seed) not in self._bootstraps:
+            found = resample(self, draws, seed, n_jobs=n_jobs, progress=progress)
+            self._bootstraps.clear()  # one at a time: it may be large
+            self._bootstraps[draws, seed] = found
+        return self._bootstraps[draws, seed]
+
+    @cached_property
+    def _bootstraps(self) -> dict[tuple[int, int], Bootstrap]:
+        """The last bootstrap, which all effects share."""
+        return {}
+
     def effects(
         self,
         inference: Inference = "simulation",
@@ -98,9 +133,10 @@ class Results(Numbers):
         Parameters
         ----------
         inference
-            ``"simulation"`` (LeSage and Pace 2009) or ``"delta"``.
+            ``"simulation"`` (LeSage and Pace 2009), ``"delta"``, or ``"bootstrap"`` (see `bootstrap`), which does
+            without `cov_type`.
         draws, seed
-            Of the simulation.
+            Of the simulation or the bootstrap.
         level
             Confidence level.
         """
@@ -113,6 +149,7 @@ class Results(Numbers):
         inference: Inference = "simulation",
         draws: int = 1000,
         seed: int = 0,
+        level: float = 0.95,
     ) -> Effects:
         """Effects on an average unit of each group, of one more of a regressor in all units of each group.
 
@@ -121,35 +158,149 @@ class Results(Numbers):
         groups
             Unit -> group. Weighted by the sizes of the groups they fall on, the effects add up to the total effect, and
             the rows "(direct)" to the direct one.
-        inference, draws, seed
+        inference, draws, seed, level
             As in `effects`.
 
         Examples
         --------
         ``fit.effects_by_group(provinces["region"])``
         """
-        return spillovers.by_group(self, groups, Sampling(inference, draws, seed))
+        return spillovers.by_group(self, groups, Sampling(inference, draws, seed, level))
 
-    def effects_by_unit(self) -> Effects:
+    def effects_by_unit(
+        self,
+        *,
+        own: spillovers.Own = "apart",
+        inference: Inference = "delta",
+        draws: int = 1000,
+        seed: int = 0,
+        level: float = 0.95,
+    ) -> Effects:
         """What one more of a regressor in a unit does to itself, what it gives to others, and what it gets from them.
 
-        Effects "direct", "emitted" (on all other units together) and "received" (of one more in all other units);
-        standard errors by the delta method.
+        Effects "direct", "emitted" (on all other units together) and "received" (of one more in all other units).
+
+        Parameters
+        ----------
+        own
+            ``"apart"``: as above, up to 6,000 units. ``"within"``: what a unit emits to and receives from all units,
+            itself included, at any size.
+        inference, draws, seed, level
+            As in `effects`.
         """
-        return spillovers.by_unit(self, Sampling("delta"))
+        return spillovers.by_unit(self, own, Sampling(inference, draws, seed, level))
 
     def effects_by_order(
-        self, orders: int = 10, *, inference: Inference = "simulation", draws: int = 1000, seed: int = 0
+        self,
+        orders: int = 10,
+        *,
+        inference: Inference = "simulation",
+        draws: int = 1000,
+        seed: int = 0,
+        level: float = 0.95,
     ) -> Effects:
         """Effects by power of the weights: 0 the unit itself, 1 its neighbours, 2 theirs, and so on up to `orders`.
 
         The sum over all orders is that of `effects` (LeSage and Pace 2009, section 2.7.1).
+
+        Parameters
+        ----------
+        orders
+            The highest power.
+        inference, draws, seed, level
+            As in `effects`.
         """
-        return spillovers.by_order(self, orders, Sampling(inference, draws, seed))
+        return spillovers.by_order(self, orders, Sampling(inference, draws, seed, level))
+
+    def effects_of_change(
+        self,
+        term: str,
+        change: pd.Series | dict[Any, Any],
+        *,
+        inference: Inference = "delta",
+        draws: int = 1000,
+        seed: int = 0,
+        level: float = 0.95,
+    ) -> Effects:
+        """What a change of a regressor in some units does to every unit, at any size.
+
+        Parameters
+        ----------
+        term
+            The regressor.
+        change
+            Unit -> change. Units that are not named do not change.
+        inference, draws, seed, level
+            As in `effects`.
+
+        Examples
+        --------
+        ``fit.effects_of_change("digital", {"BJ": 0.1, "SH": 0.1})``
+        """
+        return spillovers.of_change(self, term, change, how=Sampling(inference, draws, seed, level))
 
     def effect_matrix(self, term: str) -> pd.DataFrame:
-        """What one more of a regressor in each unit (column) does to each unit (row), shape (N, N)."""
+        """What one more of a regressor in each unit (column) does to each unit (row), shape (N, N); to 6,000 units."""
         return spillovers.matrix(self, term)
+
+    @property
+    def unit_effects(self) -> pd.Series | None:
+        """Individual effects by unit, the level included; None where the model has none.
+
+        Fixed ones as estimated, random ones as predicted (best linear unbiased, Goldberger 1962).
+        """
+        return predictions.effects(self, "unit")
+
+    @property
+    def time_effects(self) -> pd.Series | None:
+        """Estimated effects of times; beside individual effects with mean zero, alone with the level in them."""
+        return predictions.effects(self, "time")
+
+    def decompose(self) -> pd.DataFrame:
+        """Columns trend, signal and noise, which add up to the response (Haining 1990).
+
+        The trend is what regressors and effects tell, the signal what the neighbours' values tell (``rho W y`` and
+        ``lambda W u``), the noise the innovations.
+        """
+        return predictions.parts(self)
+
+    def predict(
+        self,
+        data: Panel | pd.DataFrame | None = None,
+        *,
+        kind: predictions.Kind = "reduced",
+        w: SpatialWeights | None = None,
+        error_weights: SpatialWeights | None = None,
+        durbin_weights: SpatialWeights | None = None,
+        time_effect: predictions.TimeEffect = None,
+    ) -> pd.Series:
+        """Predictions of the response as it stands in the formula (of ``log(y)``, the logarithm).
+
+        Parameters
+        ----------
+        data
+            None: the data of the fit. The same units with other regressors: a `Panel` of any times, or a DataFrame for
+            a cross-section. New units of a cross-section: a DataFrame of these only, with `w`.
+        kind
+            ``"reduced"``: the mean given regressors and effects, ``S (X beta + W X theta + effects)``. ``"trend"``:
+            without S. ``"conditional"``: trend and signal, as `fitted` (in sample only). ``"blup"``: the mean given
+            also the response of all other units (in sample), or of all old units (for new units).
+        w, error_weights, durbin_weights
+            Weights over old and new units together.
+        time_effect
+            Effect of times that the fit does not have, a number or one by time; by default the mean of the estimated
+            ones, which beside individual effects is zero.
+
+        Returns
+        -------
+        Series indexed like the data.
+
+        References
+        ----------
+        Goulard, M., Laurent, T. and Thomas-Agnan, C. (2017). *Spatial Economic Analysis* 12, 304-325.
+        """
+        weights = {"w": w, "error_weights": error_weights, "durbin_weights": durbin_weights}
+        return predictions.predict(self, data, kind, weights=weights, time_effect=time_effect)
 
     def summary(self) -> str:
         """The fit as text: what was estimated, coefficients, spatial parameters, notes."""

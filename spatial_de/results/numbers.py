@@ -241,20 +241,6 @@ class Numbers:
         return self.sigma2_mu / (self.sigma2_mu + self.sigma2)
 
     @property
-    def unit_effects(self) -> pd.Series:
-        """Best linear unbiased predictions of the random unit effects, by unit.
-
-        Raises
-        ------
-        OptionError
-            The fit has no random effects.
-        """
-        found = self.estimate.random
-        if found is None:
-            raise OptionError("unit_effects are predicted for random effects only: fit with random=True.")
-        return pd.Series(found.predicted * self.estimate.problem.y_scale, index=self.units, name="unit_effect")
-
-    @property
     def loglik(self) -> float:
         """Log-likelihood; comparable only between fits with the same `n_likelihood` and effects."""
         return self.estimate.loglik

@@ -5,102 +5,191 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from spatial_de.effects import spread
 from spatial_de.effects.core import Effects, admissible, compute_effects, wrap
-from spatial_de.effects.inference import Coefficients, Sampling, infer
+from spatial_de.effects.inference import Coefficients, Parts, Sampling, infer
 from spatial_de.effects.replications import Positions
-from spatial_de.errors import IdentificationError, OptionError
+from spatial_de.errors import AlignmentError, CapacityError, DataError, IdentificationError, OptionError
 from spatial_de.panel.layout import Cells
-from spatial_de.wording import check_option, check_whole
+from spatial_de.wording import check_option, check_whole, name_some
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
     from spatial_de.results.core import Results
     from spatial_de.weights import SpatialWeights
+
+Own = Literal["apart", "within"]
+_NUMBERS = 40_000_000  # multipliers over all draws, 1.3 GB with their slopes
 
 
 def average(fit: Results, how: Sampling) -> Effects:
     """Average direct, indirect and total effects."""
+    how.check()
     found = compute_effects(
-        coefficients(fit),
+        coefficients(fit, how),
         fit.weights if fit.estimate.problem.spec.lag_y else fit.durbin_weights,
         how=how,
-        covariance=fit.cov_type,
+        covariance=_covariance(fit, how),
         logdet=fit.estimate.logdet,
         durbin=fit.durbin_weights,
     )
-    return replace(found, notes=(*found.notes, *_shared_variables(found.table.index.unique("term"))))
+    shared = _shared_variables(found.table.index.unique("term"))
+    return replace(found, notes=(*found.notes, *shared, *_bootstrap_notes(fit, how)))
 
 
 def by_group(fit: Results, groups: pd.Series | dict[Any, Any], how: Sampling) -> Effects:
     """Effects between groups of units."""
     members = spread.Groups.of(groups, fit.units)
-    c, network = coefficients(fit), _network(fit)
-    found = infer(c, partial(spread.group_parts, network, members), bounds=_bounds(fit, c), how=how)
     names = members.names
-    rows = [
-        (term, receiver, emitter)
-        for term in c.terms
-        for receiver in names
-        for emitter in (*names, f"{receiver} (direct)")
-    ]
-    index = pd.MultiIndex.from_tuples(rows, names=["term", "on", "of"])
-    title = "Effects on an average unit of a group, of one more in all units of a group"
-    return replace(wrap(found, index, how=how, covariance=fit.cov_type), title=title)
+    labels = [(receiver, emitter) for receiver in names for emitter in (*names, f"{receiver} (direct)")]
+    return _spread(
+        fit,
+        partial(spread.group_parts, _network(fit), members),
+        pd.MultiIndex.from_tuples(labels, names=["on", "of"]),
+        how=how,
+        title="Effects on an average unit of a group, of one more in all units of a group",
+    )
 
 
-def by_unit(fit: Results, how: Sampling) -> Effects:
-    """What each unit does to itself, gives to all others and gets from them; delta method."""
-    if how.inference != "delta":
-        raise OptionError(f"effects_by_unit() has inference='delta' only, not {how.inference!r}.")
-    c, network = coefficients(fit), _network(fit)
-    at = spread.unit_parts(network, c.rho)
-    found = infer(c, lambda _: at, bounds=None, how=how)
-    index = pd.MultiIndex.from_product([c.terms, ["direct", "emitted", "received"], fit.units])
-    index.names = ["term", "effect", fit.units.name or "unit"]
-    return replace(wrap(found, index, how=how, covariance=fit.cov_type), title="Effects by unit")
+def by_unit(fit: Results, own: Own, how: Sampling) -> Effects:
+    """What each unit does to itself, gives to all others and gets from them."""
+    check_option(own, ("apart", "within"), "own")
+    network = _network(fit)
+    kinds = ["direct", "emitted", "received"] if own == "apart" else ["emitted", "received"]
+    _refuse_many(how, len(kinds) * network.n)
+    return _spread(
+        fit,
+        partial(spread.unit_parts if own == "apart" else spread.sum_parts, network),
+        pd.MultiIndex.from_arrays(
+            [np.repeat(kinds, network.n), np.tile(fit.units, len(kinds))], names=["effect", fit.units.name or "unit"]
+        ),
+        how=how,
+        title="Effects by unit" if own == "apart" else "Effects by unit, with the unit's effect on itself",
+    )
 
 
 def by_order(fit: Results, orders: int, how: Sampling) -> Effects:
     """Effects by power of the weights."""
     check_whole(orders, "orders", least=0)
-    c, network = coefficients(fit), _network(fit)
+    network = _network(fit)
 
     def parts(rho: Any) -> Any:
         at = spread.order_parts(network, orders, rho)
         return type(at)(*(_with_indirect(values) for values in (at.beta, at.theta, at.d_beta, at.d_theta)))
 
-    found = infer(c, parts, bounds=_bounds(fit, c), how=how)
-    index = pd.MultiIndex.from_product(
-        [c.terms, range(orders + 1), ["direct", "indirect", "total"]], names=["term", "order", "effect"]
+    index = pd.MultiIndex.from_product([range(orders + 1), ["direct", "indirect", "total"]], names=["order", "effect"])
+    return _spread(fit, parts, index, how=how, title="Effects by order of neighbours")
+
+
+def of_change(fit: Results, term: str, change: pd.Series | dict[Any, Any], *, how: Sampling) -> Effects:
+    """What a change of one regressor, given by unit, does to every unit."""
+    network = _network(fit)
+    _refuse_many(how, network.n)
+    return _spread(
+        fit,
+        partial(spread.change_parts, network, _by_label(change, fit.units)),
+        fit.units.rename(fit.units.name or "unit"),
+        how=how,
+        title=f"Effects of a change of {term} on every unit",
+        term=term,
     )
-    return replace(wrap(found, index, how=how, covariance=fit.cov_type), title="Effects by order of neighbours")
 
 
 def matrix(fit: Results, term: str) -> pd.DataFrame:
     """E of one regressor: row = unit that is affected, column = unit whose regressor changes."""
-    c = coefficients(fit)
+    c = coefficients(fit, Sampling("delta"))
     check_option(term, c.terms, "term")
     j, network = c.terms.index(term), _network(fit)
-    inner = c.beta[j] * np.eye(len(network.W)) + c.theta[j] * network.V
+    network.require_dense("effects_of_change() gives the effects of any change on every unit, at any size.")
+    inner = c.beta[j] * np.eye(network.n) + c.theta[j] * network.dense[1]
     units = fit.units
     values = network.inverse(c.rho) @ inner
     return pd.DataFrame(values, index=units.rename("on"), columns=units.rename("of"))
 
 
-def coefficients(fit: Results) -> Coefficients:
-    """Coefficients of the regressors that have effects, with their covariance."""
+def _spread(
+    fit: Results,
+    parts: Callable[[NDArray[np.float64]], Parts],
+    index: pd.Index[Any],
+    *,
+    how: Sampling,
+    title: str,
+    term: str | None = None,
+) -> Effects:
+    """Effects of all regressors, or of one, under labels that repeat for each of them."""
+    how.check()
+    c = coefficients(fit, how)
+    if term is not None:
+        check_option(term, c.terms, "term")
+        c = c.only(term)
+    found = infer(c, parts, bounds=admissible(c, _lag_weights(fit), fit.estimate.logdet), how=how)
+    levels = [index.get_level_values(i) for i in range(index.nlevels)]
+    labels = pd.MultiIndex.from_arrays(
+        [np.repeat(c.terms, len(index)), *(np.tile(level, len(c.terms)) for level in levels)],
+        names=["term", *index.names],
+    )
+    out = wrap(found, labels, how=how, covariance=_covariance(fit, how))
+    return replace(out, title=title, notes=(*out.notes, *_bootstrap_notes(fit, how)))
+
+
+def _by_label(change: pd.Series | dict[Any, Any], units: pd.Index[Any]) -> NDArray[np.float64]:
+    """A change by unit in the order of the units, zero for units that are not named."""
+    given = pd.Series(change, dtype=object)
+    unknown = given.index.difference(units)
+    if len(unknown):
+        raise AlignmentError(
+            f"change= names {name_some(unknown)}: the fit has no such unit, but {name_some(units, 3)}."
+        )
+    if not given.index.is_unique:
+        raise AlignmentError(f"change= names units twice: {name_some(given.index[given.index.duplicated()])}.")
+    numbers = pd.to_numeric(given, errors="coerce").astype(float)
+    bad = numbers.index[~np.isfinite(numbers)]
+    if len(bad):
+        raise DataError(f"change= is not a finite number for {name_some(bad)}.")
+    if given.empty:
+        raise DataError("change= names no unit: give the change of the regressor by unit.")
+    return np.asarray(numbers.reindex(units, fill_value=0.0), dtype=np.float64)
+
+
+def _refuse_many(how: Sampling, effects: int) -> None:
+    """Draws of very many effects would not fit into memory."""
+    if how.inference != "delta" and how.draws * effects > _NUMBERS:
+        raise CapacityError(
+            f"{how.draws:,} draws of the multipliers of {effects:,} effects need {32 * how.draws * effects / 1e9:.0f} "
+            "GB: use inference='delta' or fewer draws."
+        )
+
+
+def _covariance(fit: Results, how: Sampling) -> str:
+    return "bootstrap" if how.inference == "bootstrap" else fit.cov_type
+
+
+def _bootstrap_notes(fit: Results, how: Sampling) -> tuple[str, ...]:
+    return fit.bootstrap(how.draws, seed=how.seed).notes if how.inference == "bootstrap" else ()
+
+
+def coefficients(fit: Results, how: Sampling) -> Coefficients:
+    """Coefficients of the regressors that have effects, with their covariance or their bootstrap."""
     at = Positions.of(fit.estimate.problem, fit.estimate.names)
     positions = np.concatenate([at.beta, at.theta, [at.rho]])  # -1 picks the zero appended below
     params = np.append(fit.estimate.params, 0.0)[positions]
     padded = np.pad(fit.cov.to_numpy(), (0, 1))[np.ix_(positions, positions)]
     m = len(at.terms)
     _refuse_explosive(fit)
-    return Coefficients(at.terms, params[:m], params[m:-1], float(params[-1]), padded, fit.df_resid)
+    found = Coefficients(at.terms, params[:m], params[m:-1], float(params[-1]), padded, fit.df_resid)
+    if how.inference != "bootstrap":
+        return found
+    resampled = fit.bootstrap(how.draws, seed=how.seed)
+    sample = np.pad(resampled.params.to_numpy(), ((0, 0), (0, 1)))[:, positions]
+    return replace(found, sample=sample, lost=how.draws - len(sample))
 
 
 def _refuse_explosive(fit: Results) -> None:
@@ -133,10 +222,6 @@ def _network(fit: Results) -> spread.Network:
         )
     lagged = fit.estimate.problem.spec.lag_x
     return spread.Network.of(len(fit.units), _lag_weights(fit), fit.durbin_weights if lagged else None)
-
-
-def _bounds(fit: Results, c: Coefficients) -> tuple[float, float] | None:
-    return admissible(c, _lag_weights(fit), fit.estimate.logdet)
 
 
 def _shared_variables(terms: pd.Index[Any]) -> list[str]:

@@ -180,7 +180,7 @@ def test_options_are_checked():
     with pytest.raises(OptionError, match="draws="):
         fit.effects(draws=1)
     with pytest.raises(OptionError, match="simulation"):
-        fit.effects("bootstrap")
+        fit.effects("jackknife")
     broken = Coefficients(("a",), np.ones(1), np.zeros(1), 0.1, np.full((3, 3), np.nan))
     with pytest.raises(ConvergenceError, match="no covariance"):
         compute_effects(broken, weights("row"))
@@ -228,3 +228,25 @@ def test_draws_without_effects_count_as_beyond_zero():
 def test_an_effect_that_every_draw_gives_has_the_smallest_p_value():
     c = Coefficients(("a",), np.array([5.0]), np.zeros(1), 0.3, np.diag([0.01, 0.0, 0.01**2]))
     assert (compute_effects(c, weights("row"), draws=999, seed=0).table["p_value"] == 1e-3).all()
+
+
+def test_draws_from_elsewhere_take_the_place_of_the_simulation():
+    """Standard deviations, quantiles and shares of the dense effects of every draw; lost draws count beyond zero."""
+    rng = np.random.default_rng(8)
+    sample = np.column_stack([rng.normal(1.0, 0.3, 400), rng.normal(0.4, 0.3, 400), rng.uniform(-0.2, 0.6, 400)])
+    c = Coefficients(("a",), np.ones(1), np.full(1, 0.4), 0.3, np.full((3, 3), np.nan), sample=sample, lost=7)
+    w = weights("islands")
+    found = compute_effects(c, w, inference="bootstrap", draws=407, seed=5)
+    W = w.to_dense().to_numpy()
+    effects = []
+    for beta, theta, rho in sample:
+        E = np.linalg.inv(np.eye(len(W)) - rho * W) @ (beta * np.eye(len(W)) + theta * W)
+        direct, total = np.trace(E) / len(W), E.sum() / len(W)
+        effects.append([direct, total - direct, total])
+    effects = np.array(effects)
+    table = found.table.loc["a"]
+    np.testing.assert_allclose(table["std_error"], effects.std(axis=0, ddof=1), rtol=1e-9)
+    np.testing.assert_allclose(table["conf_high"], np.quantile(effects, 0.975, axis=0), rtol=1e-9)
+    beyond = np.minimum((effects <= 0).sum(axis=0), (effects >= 0).sum(axis=0)) + 7
+    np.testing.assert_allclose(table["p_value"], np.minimum((2 * beyond + 1) / 408, 1.0))
+    assert (found.draws, found.rejected, found.seed) == (400, 7, 5)

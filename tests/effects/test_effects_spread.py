@@ -8,6 +8,8 @@ import pytest
 
 import spatial_de as sde
 from spatial_de.effects.curves import curves
+from spatial_de.effects.inference import Sampling, _admissible, _draw
+from spatial_de.effects.spread import Network, order_parts
 from spatial_de.errors import (
     AlignmentError,
     CapacityError,
@@ -17,6 +19,7 @@ from spatial_de.errors import (
     OptionError,
 )
 from spatial_de.models import MODELS
+from spatial_de.results.spillovers import coefficients
 from spatial_de.weights import SpatialWeights
 
 N, T = 12, 6
@@ -132,11 +135,9 @@ def test_simulated_groups_are_what_every_draw_gives(kind):
     """Interpolated multipliers against a dense inverse for each draw of the same seed."""
     fit, W = fitted("sdm", kind)
     found = fit.effects_by_group(REGION, draws=200, seed=3)
-    from spatial_de.effects.inference import Sampling, _draw
-    from spatial_de.results.spillovers import coefficients
-
-    c = coefficients(fit)
-    sample, rejected = _draw(c, fit.optimization.bounds, Sampling("simulation", 200, 3))
+    how = Sampling("simulation", 200, 3)
+    c = coefficients(fit, how)
+    sample, rejected = _admissible(_draw(c, how), fit.optimization.bounds, lost=0)
     values = np.array([between_groups(partial_derivatives((d[0], d[2], d[4]), W)) for d in sample])
     table = found.table.loc["a"]
     assert found.rejected == rejected
@@ -260,11 +261,117 @@ def test_mistakes_are_named(call, error, message):
 def test_matrices_that_would_not_fit_are_refused(monkeypatch):
     fit, _ = fitted("sdm", "row")
     monkeypatch.setattr("spatial_de.effects.spread.DENSE_LIMIT", N - 1)
-    with pytest.raises(CapacityError, match=r"the limit is 11 units\. effects\(\) gives the averages at any size"):
+    with pytest.raises(CapacityError, match=r"the limit is 11 units\. effects_of_change\(\) gives"):
         fit.effect_matrix("a")
+    with pytest.raises(CapacityError, match=r"the limit is 11 units\. own='within' gives"):
+        fit.effects_by_unit()
 
 
 def test_curves_that_no_polynomial_follows_are_refused():
     rho = np.linspace(-0.5, 0.5, 50)
     with pytest.raises(ConvergenceError, match="cannot be interpolated"):
         curves(lambda x: np.array([abs(x)]), rho, poles=(-1.0, 1.0))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("model", ["ols", "slx", "sar", "sdm", "gns"])
+def test_large_networks_give_what_dense_matrices_give(model, kind, monkeypatch):
+    """Solutions with sparse factors, and traces by complex steps."""
+    fit, _ = fitted(model, kind)
+    small = fit.effects_by_group(REGION, inference="delta").table
+    orders = fit.effects_by_order(7, inference="delta").table
+    monkeypatch.setattr("spatial_de.effects.spread.DENSE_LIMIT", N - 1)
+    pd.testing.assert_frame_equal(fit.effects_by_group(REGION, inference="delta").table, small, rtol=1e-8, atol=1e-11)
+    pd.testing.assert_frame_equal(fit.effects_by_order(7, inference="delta").table, orders, rtol=1e-10, atol=1e-13)
+
+
+def test_powers_of_large_networks_that_fill_up_are_refused(monkeypatch):
+    fit, _ = fitted("sdm", "row")
+    monkeypatch.setattr("spatial_de.effects.spread._FULL", 1.0)
+    monkeypatch.setattr("spatial_de.effects.spread._LINKS", 60)
+    with pytest.raises(CapacityError, match=r"to the power of 2 link .* ask for fewer orders than 3"):
+        fit.effects_by_order(6)
+    assert len(fit.effects_by_order(2, inference="delta").table) == 2 * 3 * 3
+
+
+def test_powers_of_full_weights_are_dense():
+    rng = np.random.default_rng(2)
+    W = rng.uniform(size=(6, 6)) * (1 - np.eye(6))
+    network = Network.of(6, SpatialWeights(W, range(6), normalization="none"), None)
+    own = order_parts(network, 5, np.array([0.1])).beta.reshape(6, 2)
+    powers = [np.linalg.matrix_power(0.1 * W, q) for q in range(6)]
+    np.testing.assert_allclose(own, [[np.trace(P) / 6, P.sum() / 6] for P in powers], rtol=1e-12)
+
+
+def test_units_with_their_own_effect():
+    for kind in KINDS:
+        fit, W = fitted("sdm", kind)
+        table = fit.effects_by_unit(own="within").table.loc["a"]
+        estimate, std_error = delta(fit, W, lambda E: np.concatenate([E.sum(axis=0), E.sum(axis=1)]))
+        np.testing.assert_allclose(table["estimate"], estimate, rtol=1e-10, atol=1e-13)
+        np.testing.assert_allclose(table["std_error"], std_error, rtol=1e-6, atol=1e-9)
+        assert list(table.index.unique("effect")) == ["emitted", "received"]
+
+
+@pytest.mark.parametrize("own", ["apart", "within"])
+def test_simulated_units_are_what_every_draw_gives(own):
+    fit, W = fitted("sdm", "islands")
+    found = fit.effects_by_unit(own=own, inference="simulation", draws=150, seed=2).table.loc["a"]
+    values = []
+    how = Sampling("simulation", 150, 2)
+    for d in _admissible(_draw(coefficients(fit, how), how), fit.optimization.bounds, lost=0)[0]:
+        E = partial_derivatives((d[0], d[2], d[4]), W)
+        inside = np.diag(E) if own == "apart" else 0.0
+        sums = [E.sum(axis=0) - inside, E.sum(axis=1) - inside]
+        values.append(np.concatenate([np.diag(E), *sums] if own == "apart" else sums))
+    np.testing.assert_allclose(found["std_error"], np.std(values, axis=0, ddof=1), rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(found["conf_high"], np.quantile(values, 0.975, axis=0), rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("model", ["ols", "slx", "sar", "sdm"])
+def test_a_change_is_a_column_of_the_matrix_for_each_unit_that_changes(model, kind):
+    fit, W = fitted(model, kind)
+    found = fit.effects_of_change("a", {"u05": -2.0, "u00": 0.5})
+    estimate, std_error = delta(fit, W, lambda E: 0.5 * E[:, 0] - 2.0 * E[:, 5])
+    np.testing.assert_allclose(found.table["estimate"], estimate, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(found.table["std_error"], std_error, rtol=1e-5, atol=1e-9)
+    assert list(found.table.index) == [("a", unit) for unit in IDS]
+    everywhere = fit.effects_of_change("a", pd.Series(1.0, index=IDS[::-1])).table["estimate"]
+    assert everywhere.mean() == pytest.approx(fit.effects("delta").table.loc[("a", "total"), "estimate"], rel=1e-9)
+
+
+def test_simulated_effects_of_a_change():
+    fit, W = fitted("sdm", "row")
+    how = Sampling("simulation", 120, 1)
+    found = fit.effects_of_change("b", {"u03": 1.0}, inference="simulation", draws=120, seed=1).table
+    sample = _draw(coefficients(fit, how).only("b"), how)
+    sample = _admissible(sample, fit.optimization.bounds, lost=0)[0]
+    values = [partial_derivatives(d, W)[:, 3] for d in sample]
+    np.testing.assert_allclose(found["std_error"], np.std(values, axis=0, ddof=1), rtol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("term", "change", "error", "message"),
+    [
+        ("a", {"u00": 1.0, "x1": 1.0}, AlignmentError, "change= names 'x1': the fit has no such unit"),
+        ("a", pd.Series([1.0, 2.0], index=["u00", "u00"]), AlignmentError, "change= names units twice: 'u00'"),
+        ("a", {"u00": np.nan}, DataError, "change= is not a finite number for 'u00'"),
+        ("a", {"u00": "much"}, DataError, "change= is not a finite number for 'u00'"),
+        ("a", {}, DataError, "change= names no unit"),
+        ("A", {"u00": 1.0}, OptionError, "term='A' is not available: use one of 'a', 'b'"),
+    ],
+)
+def test_changes_that_cannot_be(term, change, error, message):
+    fit, _ = fitted("sdm", "row")
+    with pytest.raises(error) as caught:
+        fit.effects_of_change(term, change)
+    assert message in str(caught.value)
+
+
+def test_too_many_draws_of_too_many_effects(monkeypatch):
+    fit, _ = fitted("sdm", "row")
+    monkeypatch.setattr("spatial_de.results.spillovers._NUMBERS", 3000)
+    with pytest.raises(CapacityError, match="use inference='delta' or fewer draws"):
+        fit.effects_by_unit(inference="simulation", draws=100)
+    fit.effects_by_unit(inference="simulation", draws=50)

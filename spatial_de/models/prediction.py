@@ -1,0 +1,161 @@
+"""What a fitted model says of the response: its parts in sample, its expectation, and its best linear prediction.
+
+With ``A = I - rho W``, ``B = I - lambda M``: ``A y = trend + u``, ``B u = e``. The trend is ``X beta + V X theta`` with
+the effects of units and times.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spatial_de.logdet.factors import sparse_lu
+from spatial_de.models.bootstrap import disturbances
+from spatial_de.models.replications import lag_rows
+from spatial_de.models.simulation import simulate
+from spatial_de.panel.design import INTERCEPT
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from spatial_de.models.estimate import Estimate
+    from spatial_de.models.problem import SpatialLinks
+    from spatial_de.weights import SpatialWeights
+
+
+@dataclass(frozen=True)
+class Decomposition:
+    """The response in parts, in its units, shape (T, N) each.
+
+    Attributes
+    ----------
+    trend
+        ``X beta + V X theta``, the intercept and the effects.
+    signal
+        ``rho W y + lambda M u``: what the neighbours' values tell.
+    noise
+        The innovations e. The three add up to the response.
+    unit_effects, time_effects
+        Shape (N,) and (T,), or None where the model has none. With both, time effects have mean zero.
+    """
+
+    trend: NDArray[np.float64]
+    signal: NDArray[np.float64]
+    noise: NDArray[np.float64]
+    unit_effects: NDArray[np.float64] | None
+    time_effects: NDArray[np.float64] | None
+
+
+def systematic(
+    estimate: Estimate, X: NDArray[np.float64], durbin_weights: SpatialWeights | None
+) -> NDArray[np.float64]:
+    """Intercept, ``X beta`` and ``V X theta`` in units of the response, shape (T, N), for regressors (T, N, k)."""
+    value = dict(zip(estimate.names, estimate.params.tolist(), strict=True))
+    problem = estimate.problem
+    names = problem.design.x_names
+    out = X @ np.array([value[name] for name in names]) + value.get(INTERCEPT, 0.0)
+    if problem.lagged and durbin_weights is not None:
+        theta = np.array([value[f"W_{names[j]}"] for j in problem.lagged])
+        out = out + lag_rows(durbin_weights, X[:, :, list(problem.lagged)] @ theta)
+    return np.asarray(out)
+
+
+def decompose(estimate: Estimate) -> Decomposition:
+    """Trend, signal and noise of the data that a model was fitted to.
+
+    Effects are what is left of ``A y - X beta - V X theta`` when the disturbances u of the fit are taken out, so that
+    ``B u`` are its innovations.
+
+    References
+    ----------
+    Haining, R. (1990). *Spatial Data Analysis in the Social and Environmental Sciences*, p. 258.
+    """
+    problem = estimate.problem
+    y = problem.design.y
+    lagged = estimate.rho * lag_rows(problem.weights, y) if estimate.rho and problem.weights is not None else 0.0
+    rest = y - lagged - systematic(estimate, problem.design.X, problem.durbin_weights)
+    u = rest if problem.effects == "none" else _disturbances(estimate)
+    across = estimate.lam * lag_rows(problem.error_weights, u) if problem.error_weights is not None else 0.0 * u
+    unit, time = _effects(problem.effects, rest - u)
+    return Decomposition(
+        trend=y - lagged - u,
+        signal=lagged + across,
+        noise=u - across,
+        unit_effects=unit,
+        time_effects=time,
+    )
+
+
+def _disturbances(estimate: Estimate) -> NDArray[np.float64]:
+    """Disturbances u without effects, such that B u has the zero means that effects of times leave."""
+    problem, u = estimate.problem, disturbances(estimate)
+    if not estimate.lam or problem.error_weights is None or problem.eliminated not in {"time", "two-way"}:
+        return u
+    Bu = u - estimate.lam * lag_rows(problem.error_weights, u)
+    return np.asarray(u - Bu.mean(axis=1, keepdims=True) / (1.0 - estimate.lam))
+
+
+def _effects(kind: str, both: NDArray[np.float64]) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
+    """Effects of units and of times from their sum, shape (T, N)."""
+    unit = np.asarray(both.mean(axis=0)) if kind in {"individual", "two-way"} else None
+    left = both if unit is None else both - unit
+    time = np.asarray(left.mean(axis=1)) if kind in {"time", "two-way"} else None
+    return unit, time
+
+
+def expectation(estimate: Estimate, trend: NDArray[np.float64], weights: SpatialWeights | None) -> NDArray[np.float64]:
+    """``S trend``, the mean of the response given regressors and effects, shape (T, N)."""
+    return np.asarray(simulate(trend, np.zeros((1, *trend.shape)), w=weights, rho=estimate.rho)[0])
+
+
+def leave_one_out(estimate: Estimate, parts: Decomposition) -> NDArray[np.float64]:
+    """``E[y_i | all others]`` at each time: ``y_i - (Q (y - S trend))_i / Q_ii`` with ``Q = A'B'B A``, shape (T, N).
+
+    References
+    ----------
+    Goulard, M., Laurent, T. and Thomas-Agnan, C. (2017). About predictions in spatial autoregressive models: optimal
+    and almost optimal strategies. *Spatial Economic Analysis* 12, 304-325 (BP).
+    """
+    problem = estimate.problem
+    root = _root(estimate, problem.weights, problem.error_weights, n=parts.noise.shape[1])
+    scores = (root.T @ parts.noise.T).T
+    diagonal = (root * root).sum(axis=0)
+    return np.asarray(problem.design.y - scores / diagonal)
+
+
+def best_prediction(
+    estimate: Estimate, trend: NDArray[np.float64], observed: NDArray[np.float64], *, links: SpatialLinks
+) -> NDArray[np.float64]:
+    """``E[y_O | y_S] = m_O - Q_OO^-1 Q_OS (y_S - m_S)``, ``m = S trend``, for units O that come after the units S.
+
+    Parameters
+    ----------
+    trend
+        Of all units, shape (n,).
+    observed
+        y_S, shape (n_S,).
+    links
+        Weights over all units.
+
+    References
+    ----------
+    Goulard, Laurent and Thomas-Agnan (2017), as in `leave_one_out` (BP out of sample).
+    """
+    old = len(observed)
+    mean = expectation(estimate, trend[None], links.lag)[0]
+    root = _root(estimate, links.lag, links.error, n=len(trend))
+    new, seen = root[:, old:], root[:, :old]
+    moved = sparse_lu(new.T @ new, definite=True).solve(new.T @ (seen @ (observed - mean[:old])))
+    return np.asarray(mean[old:] - moved)
+
+
+def _root(estimate: Estimate, w: SpatialWeights | None, error_weights: SpatialWeights | None, *, n: int) -> Any:
+    """``B A``, sparse, whose cross product is the precision of the response over sigma2, shape (n, n)."""
+    from scipy.sparse import eye_array
+
+    identity = eye_array(n, format="csc")
+    A = identity if w is None else identity - estimate.rho * w.sparse.tocsc()
+    B = identity if error_weights is None else identity - estimate.lam * error_weights.sparse.tocsc()
+    return (B @ A).tocsc()

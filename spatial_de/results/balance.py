@@ -1,0 +1,22 @@
+"""What needs a balanced panel under one W, without random effects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spatial_de.errors import OptionError
+from spatial_de.panel.layout import Cells
+
+if TYPE_CHECKING:
+    from spatial_de.results.core import Results
+
+
+def refuse_without(fit: Results, what: str) -> None:
+    """Raise `OptionError` for fits that `what`, in words, cannot be had of."""
+    if fit.random is not None:
+        raise OptionError(f"{what} is not available with random effects: use fixed effects, or fixed='none'.")
+    if isinstance(fit.estimate.problem.layout, Cells):
+        raise OptionError(
+            f"{what} is not available for panels that are not balanced, or weights that change over time: "
+            "panel.balance() makes a balanced one."
+        )
