@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -38,7 +39,7 @@ class Case:
     @property
     def title(self) -> str:
         """For tables."""
-        words = [self.model.upper()]
+        words = [self.model.upper() + (" by GMM" if self.method == "gmm" else "")]
         if self.fixed != "none":
             words += [self.fixed, {"none": "direct", "lee-yu": "Lee-Yu", "correction": "corrected"}[self.bias]]
         return ", ".join(words)
@@ -58,7 +59,8 @@ class Figures:
 
 def cases_of(sample: Sample) -> list[Case]:
     """Every model under every form of effects that the sample allows."""
-    out = []
+    moments = not sample.is_panel and sample.w.is_row_stochastic
+    out = [] if not moments else [Case(sample.name, model, method="gmm") for model in ("sar", "sdm")]
     for model in FLAGS:
         out.append(Case(sample.name, model))
         if sample.is_panel:
@@ -106,6 +108,10 @@ def stacked(sample: Sample, case: Case) -> exact.Likelihood:
 
 def exactly(sample: Sample, case: Case) -> Figures:
     """The exact computation of a case."""
+    return ESTIMATORS[case.method](sample, case)
+
+
+def _maximum_likelihood(sample: Sample, case: Case) -> Figures:
     likelihood = stacked(sample, case)
     names = _names(sample, case)
     params = likelihood.maximum()
@@ -130,9 +136,36 @@ def exactly(sample: Sample, case: Case) -> Figures:
         se=errors,
         loglik=loglik,
         effects=exact.effects(values, sample.x, W),
-        effects_se={kind: exact.effects_errors(values, cov, sample.x, W) for kind, cov in covs.items()},
+        effects_se={kind: exact.effects_errors(values, cov, x=sample.x, W=W) for kind, cov in covs.items()},
         optima=[tuple(point) for point in likelihood.optima],
     )
+
+
+def _two_stages(sample: Sample, case: Case) -> Figures:
+    """Two-stage least squares by the textbook: instruments WX, for the Durbin model also WWX and WWWX."""
+    y, X, W = sample.arrays()
+    X, y = X[0], y[0]
+    durbin = FLAGS[case.model][1]
+    columns = [np.ones((len(y), 1)), X, *([W @ X] if durbin else [])]
+    Z = np.hstack([*columns, (W @ y)[:, None]])
+    H = np.hstack([*columns, *([W @ W @ X, W @ W @ W @ X] if durbin else [W @ X])])
+    fitted = H @ np.linalg.lstsq(H, Z, rcond=None)[0]
+    delta = np.linalg.lstsq(fitted, y, rcond=None)[0]
+    e = y - Z @ delta
+    cov = np.linalg.inv(fitted.T @ fitted) * (e @ e) / len(y)
+    names = _names(sample, case)
+    values = dict(zip(names, [*delta.tolist(), e @ e / len(y)], strict=True))
+    given = dict(list(values.items())[:-1])
+    return Figures(
+        params=values,
+        se={"observed": dict(zip(given, np.sqrt(np.diag(cov)).tolist(), strict=True))},
+        loglik=None,
+        effects=exact.effects(values, sample.x, W),
+        effects_se={"observed": exact.effects_errors(given, cov, x=sample.x, W=W)},
+    )
+
+
+ESTIMATORS: dict[str, Callable[[Sample, Case], Figures]] = {"ml": _maximum_likelihood, "gmm": _two_stages}
 
 
 def _names(sample: Sample, case: Case) -> list[str]:

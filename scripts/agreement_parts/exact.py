@@ -201,10 +201,9 @@ class Likelihood:
         Z = m.Z - m.D @ np.linalg.lstsq(m.D, m.Z, rcond=None)[0] if m.D.shape[1] else m.Z
         BZ, BD = self.lag(Z, B), self.lag(m.D, B)
         columns = BZ - BD @ np.linalg.lstsq(BD, BZ, rcond=None)[0] if m.D.shape[1] else BZ
-        coefficients = np.linalg.lstsq(columns, self.lag(m.y - rho * self.lag(m.y, m.W), B), rcond=None)[0]
         operators = []
         if m.lag:
-            operators.append((B @ G @ np.linalg.inv(B), self.lag(self.lag(Z @ coefficients, G), B)))
+            operators.append((B @ G @ np.linalg.inv(B), self.lag(self.lag(Z @ params[:k], G), B)))
         if m.error:
             operators.append((H, np.zeros(m.n)))
         s = len(operators)
@@ -262,7 +261,7 @@ def effects(params: dict[str, float], x: tuple[str, ...], W: np.ndarray) -> dict
 
 
 def effects_errors(
-    params: dict[str, float], cov: np.ndarray, x: tuple[str, ...], W: np.ndarray
+    params: dict[str, float], cov: np.ndarray, *, x: tuple[str, ...], W: np.ndarray
 ) -> dict[tuple[str, str], float]:
     """Delta-method standard errors, derivatives by complex steps; `cov` in the order of `params`."""
     slopes = []

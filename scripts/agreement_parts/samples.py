@@ -120,7 +120,11 @@ def st_louis() -> dict[str, Sample]:
     table = gpd.read_file(examples.get_path("stl_hom.dbf")).set_index("POLY_ID_OG")
     frame = pd.DataFrame({"hr": table["HR8893"], "rdac": table["RDAC90"], "pe": table["PE87"]})
     w = sde.weights.read(examples.get_path("stl.gal"))
-    words = {"name": "stlouis", "title": "St. Louis homicides, 78 counties", "source": "Messner et al. (2000), libpysal"}
+    words = {
+        "name": "stlouis",
+        "title": "St. Louis homicides, 78 counties",
+        "source": "Messner et al. (2000), libpysal",
+    }
     return _cross(frame, w, **words)
 
 
@@ -130,7 +134,11 @@ def mexico() -> dict[str, Sample]:
     start = np.log(table["pcgdp1940"])
     frame = pd.DataFrame({"growth": 100.0 * (np.log(table["pcgdp2000"]) - start) / 60.0, "start": start})
     w = sde.weights.read(examples.get_path("mexico.gal"))
-    words = {"name": "mexico", "title": "Mexican growth, 32 states", "source": "Rey and Sastre Gutierrez (2010), libpysal"}
+    words = {
+        "name": "mexico",
+        "title": "Mexican growth, 32 states",
+        "source": "Rey and Sastre Gutierrez (2010), libpysal",
+    }
     return _cross(frame, w, **words)
 
 
