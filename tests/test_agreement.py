@@ -1,4 +1,4 @@
-"""The agreement command in small: ours is exact, every difference of a peer has its reason, and a wrong number is seen."""
+"""The agreement command in small: ours is exact, every difference has its reason, and a wrong number is seen."""
 
 import json
 import sys
