@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Inference = Literal["simulation", "delta"]
 _ROUNDING = 1e-10  # of the largest eigenvalue
+_LEAST = 0.1  # share of draws with effects below which their distribution says nothing
 _HEAVY = 1.5  # standard deviation of the draws over that implied by their quantiles; 1 for a normal distribution
 
 
@@ -145,7 +146,7 @@ def infer(
     ConvergenceError
         The estimate has no covariance.
     IdentificationError
-        The covariance is not positive definite.
+        The covariance is not positive definite, or hardly a draw of rho is admissible.
     """
     how.check()
     if not np.isfinite(c.cov).all():
@@ -238,6 +239,12 @@ def _draw(c: Coefficients, bounds: tuple[float, float] | None, how: Sampling) ->
         return sample, 0
     inside = (bounds[0] < sample[:, -1]) & (sample[:, -1] < bounds[1])
     rejected = int((~inside).sum())
+    if how.draws - rejected < max(2.0, _LEAST * how.draws):
+        raise IdentificationError(
+            f"{rejected:,} of {how.draws:,} draws of rho fall outside its admissible interval, where effects do not "
+            "exist: the data do not determine rho, and simulated effects have no meaning. Use a model with fewer "
+            "spatial terms, or inference='delta' to see how little is known."
+        )
     if rejected > how.draws / 20:
         warnings.warn(
             f"{rejected:,} of {how.draws:,} draws of rho fall outside its admissible interval, where effects do not "

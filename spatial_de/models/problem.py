@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from spatial_de.errors import CapacityError, DataError, FormulaError, IdentificationError
+from spatial_de.errors import CapacityError, DataError, FormulaError, IdentificationError, WeightsError
 from spatial_de.logdet import DENSE_LIMIT
 from spatial_de.models.identification import check_rank
 from spatial_de.panel.design import INTERCEPT, Design
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Bias = Literal["lee-yu", "none", "correction"]
 _TINY, _HUGE = 1e-140, 1e140
+_TINY_LINK, _HUGE_LINK = 1e-50, 1e50
 RESERVED = (INTERCEPT, "rho", "lambda", "sigma2")
 
 
@@ -189,8 +190,12 @@ def build_problem(
         Regressors that are constant, absorbed by the effects, collinear, or more than the observations.
     DataError
         A constant response.
+    WeightsError
+        Weights beyond the range that their products need.
     """
     T, N = design.y.shape
+    for name, w in links.used(spec).items():
+        _check_links(name, w)
     # lagged regressors are regressors like others; only a lagged response or error ties W to the transformation
     bound = [w for name, w in links.used(spec).items() if name != "durbin_weights"]
     explicit_times = effects in {"time", "two-way"} and not all(w.is_row_stochastic for w in bound)
@@ -359,6 +364,16 @@ def _check_magnitude(name: str, scale: float) -> None:
     """Squares of such numbers would leave the range of double precision."""
     if scale and not _TINY < scale < _HUGE:
         raise DataError(f"Variable {name!r} has values of size {scale:.0e}: express it in other units.")
+
+
+def _check_links(name: str, w: SpatialWeights) -> None:
+    """Products of such weights would leave the range of double precision."""
+    size = float(np.abs(w.sparse.data).max(initial=0.0))
+    if size and not _TINY_LINK < size < _HUGE_LINK:
+        raise WeightsError(
+            f"The weights of {name} have values of size {size:.0e}: multiply them by a constant, or normalise them with "
+            "w.normalized('row')."
+        )
 
 
 def _flat_message(flat: list[str], effects: Effects) -> str:
