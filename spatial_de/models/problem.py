@@ -371,8 +371,8 @@ def _check_links(name: str, w: SpatialWeights) -> None:
     size = float(np.abs(w.sparse.data).max(initial=0.0))
     if size and not _TINY_LINK < size < _HUGE_LINK:
         raise WeightsError(
-            f"The weights of {name} have values of size {size:.0e}: multiply them by a constant, or normalise them with "
-            "w.normalized('row')."
+            f"The weights of {name} have values of size {size:.0e}: multiply them by a constant, or normalise them "
+            "with w.normalized('row')."
         )
 
 

@@ -227,10 +227,8 @@ def directed(rng):
 def hostile_weights(kind, raw):
     rng = np.random.default_rng(1)
     n = np.arange(N)
-    if kind == "complex":
-        return SpatialWeights(directed(rng), IDS)
-    if kind == "complex row":
-        return SpatialWeights(directed(rng), IDS, normalization="row")
+    if kind.startswith("complex"):
+        return SpatialWeights(directed(rng), IDS, normalization="row" if kind.endswith("row") else "none")
     if kind == "islands":
         return SpatialWeights(raw * ~np.isin(n, [2, 5])[:, None], IDS, normalization="row")
     if kind == "islands nobody hears":
