@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Inference = Literal["simulation", "delta", "bootstrap"]
 _ROUNDING = 1e-10  # of the largest eigenvalue
 _NUMBERS = 4_000_000  # effects over all draws held at a time
+_LEAST = 0.1  # share of draws with effects below which their distribution says nothing
 _HEAVY = 1.5  # standard deviation of the draws over that implied by their quantiles; 1 for a normal distribution
 
 
@@ -172,7 +173,7 @@ def infer(
     ConvergenceError
         The estimate has no covariance.
     IdentificationError
-        The covariance is not positive definite.
+        The covariance is not positive definite, or hardly a draw of rho is admissible.
     """
     how.check()
     if c.sample is None and not np.isfinite(c.cov).all():
@@ -288,6 +289,12 @@ def _admissible(
         return sample, lost
     inside = (bounds[0] < sample[:, -1]) & (sample[:, -1] < bounds[1])
     rejected = int((~inside).sum())
+    if len(sample) - rejected < max(2.0, _LEAST * len(sample)):
+        raise IdentificationError(
+            f"{rejected:,} of {len(sample):,} draws of rho fall outside its admissible interval, where effects do not "
+            "exist: the data do not determine rho, and simulated effects have no meaning. Use a model with fewer "
+            "spatial terms, or inference='delta' to see how little is known."
+        )
     if rejected > len(sample) / 20:
         warnings.warn(
             f"{rejected:,} of {len(sample):,} draws of rho fall outside its admissible interval, where effects do not "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spatial_de.models.information import expected_information
+from spatial_de.models.likelihood import partition
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,8 +28,10 @@ def correct(problem: Problem, likelihood: Likelihood, point: Point) -> Point:
     Lee, L.-F. and Yu, J. (2010). *Journal of Econometrics* 154, 165-185, section 3.3.
     """
     k = problem.k
-    expected = np.concatenate([np.zeros(k), expected_spatial_scores(problem, point), [_sigma2_score(problem, point)]])
-    step = np.linalg.solve(expected_information(problem, point, sigma2=point.sigma2), expected)
+    expected = np.concatenate([expected_spatial_scores(problem, point), [_sigma2_score(problem, point)]])
+    parts = partition(expected_information(problem, point, sigma2=point.sigma2), point)
+    rest = np.linalg.solve(parts.schur, expected)  # the expected score of delta is zero
+    step = np.concatenate([-parts.cross @ rest, rest])
     spec = problem.spec
     rho = point.rho - (step[k] if spec.lag_y else 0.0)
     lam = point.lam - (step[k + int(spec.lag_y)] if spec.lag_error else 0.0)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 Covariance = Literal["classical", "robust", "cluster", "cluster-time", "cluster-two-way", "driscoll-kraay", "hac"]
 _OF_CROSS_SECTIONS = ("classical", "robust")
+_ILL_CONDITIONED = 3e5  # condition number of the regressors at which sandwiches keep some four digits
+_OF_UNITS = ("cluster", "cluster-two-way")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def covariance(
     OptionError
         The covariance needs a panel, or more times.
     IdentificationError
-        A difference of covariances leaves a negative variance.
+        A difference of covariances leaves a negative variance, or regressors are too nearly collinear for a sandwich.
     """
     if bandwidth is not None and kind != "driscoll-kraay":
         raise OptionError(f"bandwidth={bandwidth!r} belongs to cov='driscoll-kraay', not to cov={kind!r}.")
@@ -83,6 +85,9 @@ def covariance(
     T, N = estimate.e.shape
     if T < 2 and kind not in _OF_CROSS_SECTIONS:
         raise OptionError(f"cov={kind!r} needs a panel with at least two times; use cov='classical'.")
+    if N < 2 and kind in _OF_UNITS:
+        raise OptionError(f"cov={kind!r} needs at least two units; the panel has {N}. Use cov='classical'.")
+    _refuse_lost_digits(estimate, kind)
     meat = _MEATS[kind](estimate, bandwidth)
     middle = estimate.scaled_bread @ meat @ estimate.scaled_bread.T
     out: NDArray[np.float64] = estimate.jacobian @ middle @ estimate.jacobian.T
@@ -156,6 +161,19 @@ def _squared_pairs(cross: NDArray[np.float64], e: NDArray[np.float64]) -> NDArra
         return np.asarray(np.einsum("aij,bij,ij->ab", cross, cross, squares))
     pairs = np.triu(np.einsum("atij,ti,tj->aij", cross, e, e), 1)
     return np.asarray(np.einsum("aij,bij->ab", pairs, pairs))
+
+
+def _refuse_lost_digits(estimate: Estimate, kind: str) -> None:
+    """The two inverses of a sandwich lose twice the digits that the condition number costs."""
+    bread = estimate.scaled_bread[: estimate.problem.k, : estimate.problem.k]
+    if not bread.size or not np.isfinite(bread).all():
+        return
+    condition = float(np.sqrt(np.linalg.cond(bread)))
+    if condition > _ILL_CONDITIONED:
+        raise IdentificationError(
+            f"The regressors are too nearly collinear for cov={kind!r} (condition number {condition:.0e}): its digits "
+            "would be lost. Leave one of the collinear regressors out, or use cov='classical'."
+        )
 
 
 def _refuse_two_times(estimate: Estimate, kind: str) -> None:

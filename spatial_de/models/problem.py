@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from spatial_de.errors import CapacityError, FormulaError, IdentificationError
+from spatial_de.errors import CapacityError, FormulaError, IdentificationError, WeightsError
 from spatial_de.logdet import DENSE_LIMIT
 from spatial_de.models.added_regressors import time_dummies, unit_means
 from spatial_de.models.columns import Column, Lag, centred, lagged_regressors, transform_regressors, transform_response
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Bias = Literal["lee-yu", "none", "correction"]
 RandomForm = Literal["bsk", "kkp"]  # unit effects beside the spatial error, or sharing it
+_TINY_LINK, _HUGE_LINK = 1e-50, 1e50
 RESERVED = (INTERCEPT, "rho", "lambda", "sigma2_mu", "sigma2")
 
 
@@ -213,8 +214,12 @@ def build_problem(
         Regressors that are constant, absorbed by the effects, collinear, or more than the observations.
     DataError
         A constant response.
+    WeightsError
+        Weights beyond the range that their products need.
     """
     T, N = design.y.shape
+    for name, w in links.used(spec).items():
+        _check_links(name, w)
     # lagged regressors are regressors like others; only a lagged response or error ties W to the transformation
     bound = [w for name, w in links.used(spec).items() if name != "durbin_weights"]
     layout = _layout(design, links.used(spec).values(), effects)
@@ -358,3 +363,13 @@ def _lagged(design: Design, *, spec: ModelSpec, durbin: tuple[str, ...] | None) 
     return tuple(
         j for j, name in enumerate(design.x_names) if (name in durbin if durbin is not None else not design.dummies[j])
     )
+
+
+def _check_links(name: str, w: SpatialWeights) -> None:
+    """Products of such weights would leave the range of double precision."""
+    size = float(np.abs(w.sparse.data).max(initial=0.0))
+    if size and not _TINY_LINK < size < _HUGE_LINK:
+        raise WeightsError(
+            f"The weights of {name} have values of size {size:.0e}: multiply them by a constant, or normalise them "
+            "with w.normalized('row')."
+        )

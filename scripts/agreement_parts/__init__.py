@@ -1,0 +1,1 @@
+"""Parts of `scripts/agreement.py`: samples, the exact computation, comparisons, reasons, the page."""
