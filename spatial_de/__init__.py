@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from spatial_de.diagnostics import specification_tests
     from spatial_de.fitting import fit, fit_many, fit_replications
     from spatial_de.index import composite_index
+    from spatial_de.models.prior import Prior
     from spatial_de.panel import Panel
     from spatial_de.results import Results
 
@@ -30,6 +31,7 @@ __version__ = "0.1.0"
 _ROOMS = ("autocorrelation", "boundaries", "datasets", "errors", "index", "maps", "study", "tables", "weights")
 _NAMES = {
     "Panel": "spatial_de.panel",
+    "Prior": "spatial_de.models.prior",
     "Results": "spatial_de.results",
     "composite_index": "spatial_de.index",
     "fit": "spatial_de.fitting",
@@ -42,6 +44,7 @@ _NAMES = {
 
 __all__ = [
     "Panel",
+    "Prior",
     "Results",
     "autocorrelation",
     "boundaries",

@@ -32,7 +32,7 @@ class Effects:
         Index (term, effect), or more levels for groups and orders;
         columns estimate, std_error, statistic, p_value, conf_low, conf_high.
     inference
-        ``"simulation"``, ``"delta"`` or ``"bootstrap"``.
+        ``"simulation"``, ``"delta"``, ``"bootstrap"`` or ``"posterior"``.
     level
         Confidence level of the intervals.
     draws, rejected, seed

@@ -15,7 +15,7 @@ from spatial_de.wording import check_option, check_whole
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Inference = Literal["simulation", "delta", "bootstrap"]
+Inference = Literal["simulation", "delta", "bootstrap", "posterior"]
 _ROUNDING = 1e-10  # of the largest eigenvalue
 _NUMBERS = 4_000_000  # effects over all draws held at a time
 _LEAST = 0.1  # share of draws with effects below which their distribution says nothing
@@ -128,6 +128,7 @@ class Sampling:
         interval have no effects; they count as beyond zero.
         ``"delta"``: standard errors from the analytic derivatives, normal intervals.
         ``"bootstrap"``: as the simulation, with coefficients estimated again from resampled errors.
+        ``"posterior"``: as the simulation, with draws of a posterior, and their means for estimates.
     draws, seed
         Number of draws and seed of the simulation or the bootstrap.
     level
@@ -141,7 +142,7 @@ class Sampling:
 
     def check(self) -> None:
         """Raise `OptionError` for what is not allowed."""
-        check_option(self.inference, ("simulation", "delta", "bootstrap"), "inference")
+        check_option(self.inference, ("simulation", "delta", "bootstrap", "posterior"), "inference")
         if not 0.0 < self.level < 1.0:
             raise OptionError(f"level={self.level!r} must lie between 0 and 1.")
         check_whole(self.draws, "draws", least=2)
@@ -188,7 +189,11 @@ def infer(
         raise ValueError("coefficients of a bootstrap come with their sample")
     sample = _draw(c, how) if c.sample is None else c.sample
     kept, rejected = _admissible(sample, bounds if c.draws_rho else None, lost=c.lost)
-    return _by_draws(kept, parts(kept[:, -1]), estimate, rejected=rejected, level=how.level)
+    at = parts(kept[:, -1])
+    if how.inference == "posterior":
+        m, r = len(c.terms), len(kept)
+        estimate = (kept[:, :m].T @ at.beta + kept[:, m : 2 * m].T @ at.theta) / r
+    return _by_draws(kept, at, estimate, rejected=rejected, level=how.level)
 
 
 def critical_value(level: float, df: int | None) -> float:

@@ -13,13 +13,16 @@ from spatial_de.fitting.options import (
     resolve_durbin,
     resolve_effects,
     resolve_links,
+    resolve_posterior,
     resolve_random,
 )
 from spatial_de.logdet import METHODS, Method
 from spatial_de.models import MODELS, build_problem, estimate_ml, estimate_random
+from spatial_de.models.bayes import estimate_bayes
 from spatial_de.models.covariance import COVARIANCES, Covariance
 from spatial_de.models.error_moments import Variances
 from spatial_de.models.gmm import estimate_gmm
+from spatial_de.models.prior import Prior
 from spatial_de.panel.design import build_design
 from spatial_de.panel.transforms import Effects
 from spatial_de.results import Results
@@ -56,11 +59,14 @@ def fit(
     cov: Covariance = "classical",
     bandwidth: int | None = None,
     hac_weights: SpatialWeights | None = None,
-    method: Literal["ml", "gmm"] = "ml",
+    method: Literal["ml", "gmm", "bayes"] = "ml",
     instrument_lags: int | None = None,
     logdet: Method = "auto",
+    draws: int | None = None,
+    seed: int | None = None,
+    prior: Prior | None = None,
 ) -> Results:
-    """Fit a spatial model by exact maximum likelihood, or a cross-section by the method of moments.
+    """Fit a spatial model by exact maximum likelihood, a cross-section by the method of moments, or a posterior.
 
     Parameters
     ----------
@@ -106,12 +112,15 @@ def fit(
     hac_weights
         Kernel weights of pairs of units for ``cov="hac"`` (`weights.kernel`).
     method
-        ``"ml"``, or ``"gmm"`` for cross-sections: two-stage least squares of a lagged response, generalised moments of
-        a spatial error. With ``cov="robust"`` these allow errors of different variance, under which maximum likelihood
-        is not consistent.
+        ``"ml"``; ``"bayes"``: draws of the posterior under the same likelihood, independent ones for models with one
+        spatial parameter, chains for sac and gns; ``"gmm"`` for cross-sections: two-stage least squares of a lagged
+        response, generalised moments of a spatial error. With ``cov="robust"`` the latter allow errors of different
+        variance, under which maximum likelihood is not consistent.
     instrument_lags
         With ``method="gmm"``, instruments of the lagged response are the first so many spatial lags of the regressors
         (lagged ones included). By default 1, and 2 for models with lagged regressors.
+    draws, seed, prior
+        Of ``method="bayes"``: draws of the posterior (10,000), the seed (0), and the `Prior` (flat).
     logdet
         How ln|I - rho W| is computed: ``"eigenvalues"`` (dense), ``"sparse"`` (factorisations at a few values of rho,
         interpolated with an error bound), ``"stochastic"`` (random probes, with a standard error), or by
@@ -136,10 +145,11 @@ def fit(
     check_option(model, MODELS, "model")
     check_option(information, ("observed", "expected"), "information")
     check_option(cov, COVARIANCES, "cov")
-    check_option(method, ("ml", "gmm"), "method")
+    check_option(method, ("ml", "gmm", "bayes"), "method")
     check_option(missing_neighbors, (None, *MISSING_NEIGHBORS), "missing_neighbors")
     check_option(logdet, ("auto", *METHODS), "logdet")
     check_moment_options(method, MODELS[model], information=information, instrument_lags=instrument_lags)
+    chosen = resolve_posterior(method, draws=draws, seed=seed, prior=prior, cov=cov, information=information)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         design = build_design(formula, data, unbalanced=True)
@@ -153,7 +163,7 @@ def fit(
             error_weights=error_weights,
             durbin_weights=durbin_weights,
         )
-        refuse_on_cells(design, links, spec, random=form, bias=treatment, information=information)
+        refuse_on_cells(design, links, spec, random=form, method=method, bias=treatment, information=information)
         cautions.refuse_uniform(links, effects, spec)
         cautions.refuse_exchangeable(design, links, spec)
         lagged = resolve_durbin(durbin, design, spec)
@@ -174,6 +184,8 @@ def fit(
         if method == "gmm":
             variances: Variances = "different" if cov == "robust" else "equal"
             estimate = estimate_gmm(problem, variances=variances, powers=instrument_lags, logdet=logdet)
+        elif method == "bayes":
+            estimate = estimate_bayes(problem, draws=chosen.draws, seed=chosen.seed, prior=chosen.prior, logdet=logdet)
         else:
             by_likelihood = estimate_random if form else estimate_ml
             estimate = by_likelihood(problem, information=information, logdet=logdet)

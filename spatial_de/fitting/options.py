@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from spatial_de.errors import EstimationWarning, OptionError, WeightsError
 from spatial_de.fitting.alignment import align, align_times
 from spatial_de.models import MODELS, SpatialLinks
+from spatial_de.models.prior import FLAT, Prior
 from spatial_de.panel.transforms import EFFECTS, Effects
 from spatial_de.weights import SpatialWeights
 from spatial_de.weights.stacked import StackedWeights, stack
@@ -189,6 +191,7 @@ def refuse_on_cells(
     advice = {
         ("bias", "correction"): "use bias='lee-yu', which adjusts the scores exactly",
         ("information", "expected"): "use information='observed'",
+        ("method", "bayes"): "use method='ml', or panel.balance()",
     }
     for (name, value), instead in advice.items():
         if options[name] == value:
@@ -217,3 +220,37 @@ def resolve_durbin(durbin: Sequence[str] | None, design: Design, spec: ModelSpec
     if not durbin:
         raise OptionError("durbin=[] lags no regressors: use model='sar', 'sem' or 'ols' instead.")
     return tuple(durbin)
+
+
+@dataclass(frozen=True, slots=True)
+class PosteriorOptions:
+    """How a posterior is drawn."""
+
+    draws: int = 10_000
+    seed: int = 0
+    prior: Prior = FLAT
+
+
+def resolve_posterior(
+    method: str, *, draws: int | None, seed: int | None, prior: Prior | None, cov: str, information: str
+) -> PosteriorOptions:
+    """Options of ``method="bayes"``, refused with other methods and beside options of these."""
+    given = {"draws": draws, "seed": seed, "prior": prior}
+    if method != "bayes":
+        for name, value in given.items():
+            if value is not None:
+                raise OptionError(f"{name}= belongs to method='bayes', not to method={method!r}.")
+        return PosteriorOptions()
+    if cov != "classical" or information != "observed":
+        raise OptionError("method='bayes' has no covariance to choose: its standard errors are those of the posterior.")
+    if prior is not None and not isinstance(prior, Prior):
+        raise OptionError(f"prior= must be a Prior, not {type(prior).__name__}: sde.Prior(coefficients=..., ...).")
+    default = PosteriorOptions()
+    found = PosteriorOptions(
+        draws=default.draws if draws is None else draws,
+        seed=default.seed if seed is None else seed,
+        prior=default.prior if prior is None else prior,
+    )
+    check_whole(found.draws, "draws", least=100)
+    check_whole(found.seed, "seed", least=0)
+    return found

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from spatial_de.models.bayes import Posterior
     from spatial_de.models.moments import MomentEstimate
     from spatial_de.models.problem import Problem
     from spatial_de.weights import SpatialWeights
@@ -102,6 +103,8 @@ class Estimate:
         The log-determinant of the spatial lag; None for models without one.
     moments
         What an estimate by the method of moments rests on; None for maximum likelihood.
+    posterior
+        Draws of the posterior of a Bayesian estimate, whose means and covariance the other numbers are, or None.
     random
         Random unit effects, in which case the parameters have ``omega`` (reported: ``sigma2_mu``) before the variance,
         and e are the innovations that are left when the predicted effects are taken off; None without.
@@ -122,6 +125,7 @@ class Estimate:
     optimization: Optimization
     logdet: LogDeterminant | None = None
     moments: MomentEstimate | None = None
+    posterior: Posterior | None = None
     random: UnitEffects | None = None
 
 
@@ -147,7 +151,7 @@ def estimate_ml(problem: Problem, *, information: Information = "observed", logd
         determined.
     """
     likelihood = make_likelihood(problem, logdet=logdet)
-    point, record = _maximum(likelihood, problem)
+    point, record = maximum(likelihood, problem)
     if is_adjusted(problem) and problem.spec.lag_y and problem.spec.lag_error and record.converged:
         likelihood, point, record = _settle(problem, point, record=record, logdet=logdet)
     problem = problem_at(problem, point.lam)
@@ -167,7 +171,7 @@ def estimate_ml(problem: Problem, *, information: Information = "observed", logd
     corrects = problem.bias == "correction" or (problem.n_time_dummies and problem.bias != "none")
     if corrects and record.converged:
         point = correct(problem, likelihood, point)
-    estimate = _finish(problem, point, scaled_bread=scaled_bread, variance=variance, record=record)
+    estimate = finish(problem, point, scaled_bread=scaled_bread, variance=variance, record=record)
     if problem.spec.lag_y and problem.weights is not None:
         return replace(estimate, logdet=log_determinant(problem.weights, logdet))
     return estimate
@@ -276,7 +280,8 @@ def _with_drift(
     return bread, spread - gap.own * np.outer(moved, moved)
 
 
-def _maximum(likelihood: Likelihood, problem: Problem) -> tuple[Point, Optimization]:
+def maximum(likelihood: Likelihood, problem: Problem) -> tuple[Point, Optimization]:
+    """The highest maximum of a likelihood, and how it was found."""
     spec = problem.spec
     if spec.lag_y and spec.lag_error:
         return _maximum_of_two(likelihood)
@@ -363,7 +368,7 @@ def invert_information(info: NDArray[np.float64], point: Point, record: Optimiza
     return np.block([[parts.half @ parts.half.T - corner @ parts.cross.T, corner], [corner.T, rest]])
 
 
-def _finish(
+def finish(
     problem: Problem,
     point: Point,
     *,
@@ -371,6 +376,7 @@ def _finish(
     variance: NDArray[np.float64],
     record: Optimization,
 ) -> Estimate:
+    """Numbers in the user's units."""
     names, params, jacobian = to_original(problem, point)
     spec = problem.spec
     return Estimate(

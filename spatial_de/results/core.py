@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from spatial_de.effects.core import Effects
-from spatial_de.effects.inference import Inference, Sampling
+from spatial_de.effects.inference import Inference
 from spatial_de.errors import EstimationWarning, OptionError
 from spatial_de.models.covariance import COVARIANCES, Covariance, default_bandwidth
 from spatial_de.results import predictions, spillovers
 from spatial_de.results.numbers import Numbers
 from spatial_de.results.resampling import Bootstrap, resample
+from spatial_de.results.spillovers import sampling
 from spatial_de.results.summary import render_summary
 from spatial_de.weights import SpatialWeights
 from spatial_de.weights.kernel import as_kernel
@@ -122,7 +123,7 @@ class Results(Numbers):
 
     def effects(
         self,
-        inference: Inference = "simulation",
+        inference: Inference | None = None,
         *,
         draws: int = 1000,
         seed: int = 0,
@@ -133,20 +134,22 @@ class Results(Numbers):
         Parameters
         ----------
         inference
-            ``"simulation"`` (LeSage and Pace 2009), ``"delta"``, or ``"bootstrap"`` (see `bootstrap`), which does
-            without `cov_type`.
+            ``"simulation"`` (LeSage and Pace 2009; the default), ``"delta"``, or ``"bootstrap"`` (see `bootstrap`),
+            which does without `cov_type`. Of a Bayesian fit the draws of its posterior, and nothing else.
         draws, seed
             Of the simulation or the bootstrap.
         level
             Confidence level.
         """
-        return spillovers.average(self, Sampling(inference, draws, seed, level))
+        return spillovers.average(
+            self, sampling(self, inference, default="simulation", draws=draws, seed=seed, level=level)
+        )
 
     def effects_by_group(
         self,
         groups: pd.Series | dict[Any, Any],
         *,
-        inference: Inference = "simulation",
+        inference: Inference | None = None,
         draws: int = 1000,
         seed: int = 0,
         level: float = 0.95,
@@ -165,13 +168,15 @@ class Results(Numbers):
         --------
         ``fit.effects_by_group(provinces["region"])``
         """
-        return spillovers.by_group(self, groups, Sampling(inference, draws, seed, level))
+        return spillovers.by_group(
+            self, groups, sampling(self, inference, default="simulation", draws=draws, seed=seed, level=level)
+        )
 
     def effects_by_unit(
         self,
         *,
         own: spillovers.Own = "apart",
-        inference: Inference = "delta",
+        inference: Inference | None = None,
         draws: int = 1000,
         seed: int = 0,
         level: float = 0.95,
@@ -186,15 +191,17 @@ class Results(Numbers):
             ``"apart"``: as above, up to 6,000 units. ``"within"``: what a unit emits to and receives from all units,
             itself included, at any size.
         inference, draws, seed, level
-            As in `effects`.
+            As in `effects`; by default ``"delta"``.
         """
-        return spillovers.by_unit(self, own, Sampling(inference, draws, seed, level))
+        return spillovers.by_unit(
+            self, own, sampling(self, inference, default="delta", draws=draws, seed=seed, level=level)
+        )
 
     def effects_by_order(
         self,
         orders: int = 10,
         *,
-        inference: Inference = "simulation",
+        inference: Inference | None = None,
         draws: int = 1000,
         seed: int = 0,
         level: float = 0.95,
@@ -210,14 +217,16 @@ class Results(Numbers):
         inference, draws, seed, level
             As in `effects`.
         """
-        return spillovers.by_order(self, orders, Sampling(inference, draws, seed, level))
+        return spillovers.by_order(
+            self, orders, sampling(self, inference, default="simulation", draws=draws, seed=seed, level=level)
+        )
 
     def effects_of_change(
         self,
         term: str,
         change: pd.Series | dict[Any, Any],
         *,
-        inference: Inference = "delta",
+        inference: Inference | None = None,
         draws: int = 1000,
         seed: int = 0,
         level: float = 0.95,
@@ -231,13 +240,15 @@ class Results(Numbers):
         change
             Unit -> change. Units that are not named do not change.
         inference, draws, seed, level
-            As in `effects`.
+            As in `effects`; by default ``"delta"``.
 
         Examples
         --------
         ``fit.effects_of_change("digital", {"BJ": 0.1, "SH": 0.1})``
         """
-        return spillovers.of_change(self, term, change, how=Sampling(inference, draws, seed, level))
+        return spillovers.of_change(
+            self, term, change, how=sampling(self, inference, default="delta", draws=draws, seed=seed, level=level)
+        )
 
     def effect_matrix(self, term: str) -> pd.DataFrame:
         """What one more of a regressor in each unit (column) does to each unit (row), shape (N, N); to 6,000 units."""

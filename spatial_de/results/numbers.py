@@ -13,6 +13,7 @@ from spatial_de.effects.inference import critical_value, two_sided_p
 from spatial_de.errors import OptionError
 from spatial_de.models.covariance import Covariance, covariance
 from spatial_de.models.moments import instrument_test
+from spatial_de.results.posterior import PosteriorDraws
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,7 +44,7 @@ class Numbers:
     estimate
         The numbers as arrays (see `models.Estimate`).
     method
-        ``"ml"`` or ``"gmm"``.
+        ``"ml"``, ``"gmm"`` or ``"bayes"``.
     information
         ``"observed"`` or ``"expected"``.
     cov_type
@@ -204,14 +205,21 @@ class Numbers:
 
     @property
     def pvalues(self) -> pd.Series:
-        """Two-sided p-values: normal distribution, or t with `df_resid` degrees of freedom."""
+        """Two-sided p-values: normal distribution, or t with `df_resid` degrees of freedom.
+
+        Of a Bayesian fit: twice the posterior probability of the other sign.
+        """
+        if self.posterior is not None:
+            return self.posterior.beyond_zero()
         values = two_sided_p(self.statistics.to_numpy(), self.df_resid)
         return pd.Series(values, index=self.params.index, name="p_value")
 
     def conf_int(self, level: float = 0.95) -> pd.DataFrame:
-        """Confidence intervals, columns conf_low and conf_high."""
+        """Confidence intervals, columns conf_low and conf_high; of a Bayesian fit equal-tailed credible intervals."""
         if not 0.0 < level < 1.0:
             raise OptionError(f"level={level!r} must lie between 0 and 1.")
+        if self.posterior is not None:
+            return self.posterior.intervals(level)
         half = critical_value(level, self.df_resid) * self.std_errors
         return pd.DataFrame({"conf_low": self.params - half, "conf_high": self.params + half})
 
@@ -269,6 +277,12 @@ class Numbers:
     def first_stage(self) -> FirstStage | None:
         """F test of the instruments in the regression of the lagged response; None where there are no instruments."""
         return None if self.estimate.moments is None else self.estimate.moments.first
+
+    @cached_property
+    def posterior(self) -> PosteriorDraws | None:
+        """Draws of the posterior of a Bayesian fit, its marginal likelihood and diagnostics; None for other fits."""
+        found = self.estimate.posterior
+        return None if found is None else PosteriorDraws(found, self.estimate.names)
 
     @property
     def r_squared(self) -> float:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from spatial_de.effects import spread
 from spatial_de.effects.core import Effects, admissible, compute_effects, wrap
-from spatial_de.effects.inference import Coefficients, Parts, Sampling, infer
+from spatial_de.effects.inference import Coefficients, Inference, Parts, Sampling, infer
 from spatial_de.effects.replications import Positions
 from spatial_de.errors import AlignmentError, CapacityError, DataError, IdentificationError, OptionError
 from spatial_de.panel.layout import Cells
@@ -28,6 +28,29 @@ if TYPE_CHECKING:
 
 Own = Literal["apart", "within"]
 _NUMBERS = 40_000_000  # multipliers over all draws, 1.3 GB with their slopes
+
+
+def sampling(
+    fit: Results, inference: Inference | None, *, default: Inference, draws: int, seed: int, level: float
+) -> Sampling:
+    """How inference is done: as asked for, or by default; of a Bayesian fit by the draws of its posterior.
+
+    Raises
+    ------
+    OptionError
+        Another inference is asked for of a Bayesian fit.
+    """
+    posterior = fit.estimate.posterior
+    if posterior is None:
+        if inference == "posterior":
+            raise OptionError("inference='posterior' needs a fit with method='bayes'.")
+        return Sampling(inference or default, draws, seed, level)
+    if inference not in {None, "posterior"}:
+        raise OptionError(
+            f"inference={inference!r}: effects of a Bayesian fit are those of the draws of its posterior. Leave "
+            "inference= out."
+        )
+    return Sampling("posterior", len(posterior.params), posterior.seed, level)
 
 
 def average(fit: Results, how: Sampling) -> Effects:
@@ -169,7 +192,7 @@ def _refuse_many(how: Sampling, effects: int) -> None:
 
 
 def _covariance(fit: Results, how: Sampling) -> str:
-    return "bootstrap" if how.inference == "bootstrap" else fit.cov_type
+    return how.inference if how.inference in {"bootstrap", "posterior"} else fit.cov_type
 
 
 def _bootstrap_notes(fit: Results, how: Sampling) -> tuple[str, ...]:
@@ -185,6 +208,9 @@ def coefficients(fit: Results, how: Sampling) -> Coefficients:
     m = len(at.terms)
     _refuse_explosive(fit)
     found = Coefficients(at.terms, params[:m], params[m:-1], float(params[-1]), padded, fit.df_resid)
+    posterior = fit.estimate.posterior
+    if posterior is not None:
+        return replace(found, sample=np.pad(posterior.params, ((0, 0), (0, 1)))[:, positions])
     if how.inference != "bootstrap":
         return found
     resampled = fit.bootstrap(how.draws, seed=how.seed)

@@ -46,7 +46,7 @@ def _header(fit: Results) -> list[str]:
     for name, w in fit.distinct_weights.items():
         own = "" if isinstance(w, StackedWeights) else f", {w.normalization}"  # blocks keep theirs in the rule
         left.append((names[name], w.provenance.rule + own))
-    right = [("Observations", f"{fit.nobs:,}"), *(_of_moments(fit) if fit.method == "gmm" else _of_likelihood(fit))]
+    right = [("Observations", f"{fit.nobs:,}"), *_RIGHT[fit.method](fit)]
     rows = []
     for i in range(max(len(left), len(right))):
         cell = f"{left[i][0]:<14} {left[i][1]}" if i < len(left) else ""
@@ -70,8 +70,25 @@ def _of_likelihood(fit: Results) -> list[tuple[str, str]]:
         ("Log-likelihood", _number(fit.loglik)),
         ("AIC", _number(fit.aic)),
         ("BIC", _number(fit.bic)),
-        ("R-squared", f"{fit.r_squared:.4f}" + (" (within)" if fit.fixed != "none" and fit.random is None else "")),
+        _r_squared(fit),
     ]
+
+
+def _r_squared(fit: Results) -> tuple[str, str]:
+    within = fit.fixed != "none" and fit.random is None
+    return ("R-squared", f"{fit.r_squared:.4f}" + (" (within)" if within else ""))
+
+
+def _of_posterior(fit: Results) -> list[tuple[str, str]]:
+    if fit.posterior is None:
+        return []
+    found = fit.posterior.diagnostics
+    rows = [("in the likelihood", f"{fit.n_likelihood:,}"), ("Draws", f"{len(fit.posterior.numbers.params):,}")]
+    if found.chains:
+        rows += [("R-hat", f"{found.rhat:.3f}"), ("Effective draws", f"{min(found.ess_bulk, found.ess_tail):,.0f}")]
+    else:
+        rows.append(("Log marginal lik.", _number(fit.posterior.log_marginal_likelihood)))
+    return [*rows, _r_squared(fit)]
 
 
 def _of_moments(fit: Results) -> list[tuple[str, str]]:
@@ -85,11 +102,17 @@ def _of_moments(fit: Results) -> list[tuple[str, str]]:
     return rows
 
 
+_RIGHT = {"ml": _of_likelihood, "gmm": _of_moments, "bayes": _of_posterior}
+
+
 def _table(fit: Results) -> list[str]:
     frame = fit.to_frame().set_index("term")
     letter = "z" if fit.df_resid is None else "t"
     p = f"P>|{letter}|"
-    head = f"{fit.response[:21]:<22}{'Coef.':>12}{'Std. err.':>12}{letter:>9}{p:>8}{'[95% conf. interval]':>25}"
+    columns = ("Coef.", "Std. err.", "[95% conf. interval]")
+    if fit.posterior is not None:
+        letter, p, columns = "mean/sd", "tails", ("Mean", "Std. dev.", "[95% cred. interval]")
+    head = f"{fit.response[:21]:<22}{columns[0]:>12}{columns[1]:>12}{letter:>9}{p:>8}{columns[2]:>25}"
     lines = [head, "-" * _WIDTH]
     problem = fit.estimate.problem
     lagged = [f"W_{problem.design.x_names[j]}" for j in problem.lagged]
@@ -127,6 +150,10 @@ def _row(term: str, values: np.ndarray) -> str:
 
 def _footer(fit: Results) -> str:
     record = fit.optimization
+    if fit.posterior is not None:
+        where = [] if record.bounds is None else [f"{record.parameter} in {_intervals(record.bounds)}"]
+        tails = "tails: twice the posterior probability of the other sign"
+        return "; ".join([repr(fit.posterior), *where, f"log-determinant: {record.logdet}", tails]) + "."
     parts = [f"Standard errors: {fit.cov_label}"]
     if fit.cov_type == "driscoll-kraay":
         parts[0] += f", bandwidth {fit.bandwidth}"

@@ -1,0 +1,173 @@
+"""Markov chains for posteriors of two spatial parameters, and how far they have come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import ndtri
+from scipy.stats import rankdata
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+CHAINS = 8
+WARM_UP = 500
+_FREEDOM = 5.0  # of the t distribution of independent proposals: tails heavier than those of the posterior
+_WALK = 0.5  # share of proposals that are steps of a random walk
+
+Pairs = "NDArray[np.float64]"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostics:
+    """How well chains agree, for the worst of all parameters.
+
+    Attributes
+    ----------
+    rhat
+        Rank-normalised split R-hat; one where chains agree.
+    ess_bulk, ess_tail
+        Effective numbers of draws for the middle and for the 5 % and 95 % quantiles.
+    acceptance
+        Share of proposals accepted.
+    chains
+        Number of chains; zero for independent draws.
+
+    References
+    ----------
+    Vehtari, A., Gelman, A., Simpson, D., Carpenter, B. and Bürkner, P.-C. (2021). *Bayesian Analysis* 16, 667-718.
+    """
+
+    rhat: float
+    ess_bulk: float
+    ess_tail: float
+    acceptance: float
+    chains: int
+
+    @classmethod
+    def independent(cls, draws: int) -> Diagnostics:
+        """Of independent draws."""
+        return cls(1.0, float(draws), float(draws), 1.0, 0)
+
+
+def run_chains(
+    log_density: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    *,
+    modes: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    covariances: NDArray[np.float64],
+    draws: int,
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.float64], float]:
+    """Metropolis-Hastings chains over two variables: steps of a random walk, and jumps to a mixture around all modes.
+
+    Parameters
+    ----------
+    log_density
+        At g points, shape (g, 2) -> (g,).
+    modes, weights, covariances
+        Of the mixture of t distributions that jumps come from, shapes (q, 2), (q,) and (q, 2, 2).
+    draws
+        Draws wanted in all; as many or a few more are returned.
+
+    Returns
+    -------
+    array, shape (chains, draws per chain, 2), and the share of proposals accepted.
+
+    References
+    ----------
+    Tierney, L. (1994). Markov chains for exploring posterior distributions. *Annals of Statistics* 22, 1701-1762.
+    """
+    mixture = _Mixture(modes, np.linalg.cholesky(covariances).astype(np.float64), weights / weights.sum())
+    best = mixture.roots[int(np.argmax(weights))]
+    x = modes[np.arange(CHAINS) % len(modes)] + 2.0 * rng.standard_normal((CHAINS, 2)) @ best.T
+    value = log_density(x)
+    start = np.flatnonzero(~np.isfinite(value))
+    x[start] = modes[start % len(modes)]
+    value = log_density(x)
+    per_chain = -(-draws // CHAINS)
+    kept, accepted = np.empty((CHAINS, per_chain, 2)), 0
+    for step in range(WARM_UP + per_chain):
+        walks = rng.random(CHAINS) < _WALK
+        jump = mixture.draw(CHAINS, rng)
+        proposal = np.where(walks[:, None], x + 1.2 * rng.standard_normal((CHAINS, 2)) @ best.T, jump)
+        other = log_density(proposal)
+        ratio = other - value + np.where(walks, 0.0, mixture.log_density(x) - mixture.log_density(proposal))
+        yes = np.log(rng.random(CHAINS)) < ratio
+        x, value = np.where(yes[:, None], proposal, x), np.where(yes, other, value)
+        if step >= WARM_UP:
+            kept[:, step - WARM_UP], accepted = x, accepted + int(yes.sum())
+    return kept, accepted / (CHAINS * per_chain)
+
+
+@dataclass(frozen=True, slots=True)
+class _Mixture:
+    """A mixture of t distributions: centres (q, 2), roots of their scales (q, 2, 2), weights (q,)."""
+
+    centres: NDArray[np.float64]
+    roots: NDArray[np.float64]
+    weights: NDArray[np.float64]
+
+    def draw(self, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        which = rng.choice(len(self.weights), size=count, p=self.weights)
+        normal = np.einsum("cij,cj->ci", self.roots[which], rng.standard_normal((count, 2)))
+        heavy = np.sqrt(_FREEDOM / rng.chisquare(_FREEDOM, size=count))
+        return np.asarray(self.centres[which] + heavy[:, None] * normal)
+
+    def log_density(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Up to a constant."""
+        gap = x[:, None, :] - self.centres
+        standard = np.linalg.solve(self.roots[None], gap[..., None])[..., 0]
+        size = np.abs(np.linalg.det(self.roots))
+        heights = self.weights / size * (1.0 + (standard**2).sum(axis=2) / _FREEDOM) ** (-0.5 * (_FREEDOM + 2.0))
+        return np.asarray(np.log(heights.sum(axis=1)))
+
+
+def diagnose(chains: NDArray[np.float64], acceptance: float) -> Diagnostics:
+    """Diagnostics of chains, shape (chains, draws, q): the worst over the q parameters."""
+    halves = np.concatenate(np.array_split(chains[:, : chains.shape[1] // 2 * 2], 2, axis=1))
+    rhats, bulk, tail = [], [], []
+    for one in np.moveaxis(halves, 2, 0):
+        folded = np.abs(one - np.median(one))
+        rhats += [_rhat(_normal_scores(one)), _rhat(_normal_scores(folded))]
+        bulk.append(effective(_normal_scores(one)))
+        tail += [effective(1.0 * (one <= np.quantile(one, q))) for q in (0.05, 0.95)]
+    return Diagnostics(max(rhats), min(bulk), min(tail), acceptance, len(chains))
+
+
+def _normal_scores(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    ranks = rankdata(x).reshape(x.shape)
+    return np.asarray(ndtri((ranks - 0.375) / (x.size + 0.25)))
+
+
+def _variances(x: NDArray[np.float64]) -> tuple[float, float]:
+    """Variance within chains, and the pooled estimate that counts the spread of their means."""
+    n = x.shape[1]
+    within = float(x.var(axis=1, ddof=1).mean())
+    return within, within * (n - 1) / n + float(x.mean(axis=1).var(ddof=1))
+
+
+def _rhat(x: NDArray[np.float64]) -> float:
+    within, pooled = _variances(x)
+    return float(np.sqrt(pooled / within)) if within > 0.0 else float("inf")
+
+
+def effective(x: NDArray[np.float64]) -> float:
+    """Effective number of draws of chains, shape (chains, n): Geyer's initial monotone sequence of autocorrelations."""
+    m, n = x.shape
+    within, pooled = _variances(x)
+    if not pooled > 0.0:
+        return float(m * n)
+    centred = x - x.mean(axis=1, keepdims=True)
+    spectrum = np.abs(np.fft.rfft(centred, 2 * n, axis=1)) ** 2
+    covariance = np.fft.irfft(spectrum, axis=1)[:, :n].mean(axis=0) / n
+    correlation = 1.0 - (within - covariance * n / (n - 1)) / pooled
+    correlation[0] = 1.0
+    pairs = correlation[: n // 2 * 2].reshape(-1, 2).sum(axis=1)
+    negative = np.flatnonzero(pairs < 0.0)
+    pairs = np.minimum.accumulate(pairs[: negative[0]] if len(negative) else pairs)
+    time = max(2.0 * float(pairs.sum()) - 1.0, 1.0 / np.log10(m * n))
+    return float(m * n / time)

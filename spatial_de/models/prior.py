@@ -1,0 +1,135 @@
+"""Conjugate priors, as rows added to the data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import gammaln
+
+from spatial_de.errors import OptionError
+from spatial_de.models.likelihood import Compressed
+from spatial_de.panel.design import INTERCEPT
+from spatial_de.wording import did_you_mean, name_some
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from spatial_de.models.problem import Problem
+
+_NONE: Mapping[str, tuple[float, float]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """Prior of a Bayesian fit; by default flat in everything.
+
+    Attributes
+    ----------
+    coefficients
+        Name -> (mean, scale): given sigma2 the coefficient is normal with this mean and standard deviation
+        ``scale * sigma``. Names are those of `params`, such as ``"x"`` and ``"W_x"``; all others, and the intercept,
+        have flat priors.
+    sigma2
+        (shape, rate) of an inverse gamma distribution; None for the density ``1 / sigma2``.
+    spatial
+        d of a beta(d, d) distribution of rho and lambda over their admissible intervals; one is uniform, 1.01 falls
+        off only close to the ends (LeSage and Pace 2009, section 5.4).
+
+    Examples
+    --------
+    >>> Prior(coefficients={"x": (0.0, 10.0)}, spatial=1.01).spatial
+    1.01
+    """
+
+    coefficients: Mapping[str, tuple[float, float]] = field(default_factory=lambda: _NONE)
+    sigma2: tuple[float, float] | None = None
+    spatial: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name, (mean, scale) in self.coefficients.items():
+            if not (np.isfinite(mean) and np.isfinite(scale) and scale > 0.0):
+                raise OptionError(
+                    f"The prior of {name!r} needs a finite mean and a positive scale, not {(mean, scale)}."
+                )
+        if self.sigma2 is not None and not (min(self.sigma2) > 0.0 and np.isfinite(self.sigma2).all()):
+            raise OptionError(f"The prior of sigma2 needs a positive shape and rate, not {self.sigma2}.")
+        if not (np.isfinite(self.spatial) and self.spatial > 0.0):
+            raise OptionError(f"spatial={self.spatial!r} must be positive: it is d of a beta(d, d) prior.")
+
+
+FLAT = Prior()
+
+
+@dataclass(frozen=True, slots=True)
+class PseudoRows:
+    """A prior as data: a row for each coefficient, one for the variance.
+
+    Attributes
+    ----------
+    Z, y
+        Shape (q, k) and (q,).
+    coefficients
+        Positions of the coefficients with a proper prior.
+    log_scale, log_gamma
+        Logarithms of the normal densities' constants (sigma and 2 pi apart) and of the inverse gamma's.
+    """
+
+    Z: NDArray[np.float64]
+    y: NDArray[np.float64]
+    coefficients: NDArray[np.intp]
+    log_scale: float
+    log_gamma: float
+
+    @property
+    def n_coefficients(self) -> int:
+        """How many coefficients have a proper prior."""
+        return len(self.coefficients)
+
+    def appended(self, data: Compressed) -> Compressed:
+        """Compressed data with these rows; the spatial filter of the error does not touch them."""
+        if not len(self.y):
+            return data
+        zero = np.zeros(len(self.y))
+        return Compressed(
+            Z=np.vstack([data.Z, self.Z]),
+            y=np.concatenate([data.y, self.y]),
+            MZ=np.vstack([data.MZ, np.zeros_like(self.Z)]),
+            **{name: np.concatenate([getattr(data, name), zero]) for name in ("Wy", "My", "MWy")},
+        )
+
+
+def pseudo_rows(problem: Problem, prior: Prior) -> PseudoRows:
+    """The rows of a prior in the scaled units of a problem.
+
+    ``(delta_j - m_j) / s_j`` is an error like those of the data, and ``2 rate`` a sum of squares seen before.
+
+    Raises
+    ------
+    OptionError
+        The prior names what is no coefficient of the model.
+    """
+    names = problem.names[: problem.n_reported]
+    known = [name for name in names if name != INTERCEPT]
+    for name in prior.coefficients:
+        if name not in known:
+            what = "the intercept, whose prior is flat" if name == INTERCEPT else "no coefficient of the model"
+            raise OptionError(
+                f"The prior names {name!r}, which is {what}.{did_you_mean(name, known)} There are "
+                f"{name_some(known, 10)}."
+            )
+    places = np.array([names.index(name) for name in prior.coefficients], dtype=np.intp)
+    means, scales = np.array(list(prior.coefficients.values()), dtype=np.float64).reshape(-1, 2).T
+    own = scales * problem.z_scale[places]  # sigma, too, is in units of the response
+    Z = np.zeros((len(places), problem.k))
+    Z[np.arange(len(places)), places] = 1.0 / own
+    y = means / (scales * problem.y_scale)
+    log_gamma = 0.0
+    if prior.sigma2 is not None:
+        a, b = prior.sigma2[0], prior.sigma2[1] / problem.y_scale**2
+        Z, y = np.vstack([Z, np.zeros(problem.k)]), np.append(y, np.sqrt(2.0 * b))
+        log_gamma = float(a * np.log(b) - gammaln(a))
+    return PseudoRows(Z, y, places, -float(np.log(own).sum()), log_gamma)
