@@ -92,21 +92,18 @@ class Conditional:
             gamma = e @ self.Z
             return Given(gamma, eye, np.einsum("gm,gm->g", e, e) - np.einsum("gk,gk->g", gamma, gamma))
         e = e - lam[:, None] * (self.Mu - rho[:, None] * self.MWu)
-        blocks = np.hstack([self.Z, self.MZ])
-        G = blocks.T @ blocks
-        own, cross, lagged = G[:k, :k], G[:k, k:] + G[k:, :k], G[k:, k:]
-        x = lam[:, None, None]
-        gram = own - x * cross + x**2 * lagged
-        half = np.asarray(np.linalg.cholesky(gram), dtype=np.float64)
-        on = e @ self.Z - lam[:, None] * (e @ self.MZ)
-        mean = np.asarray(np.linalg.solve(gram, on[:, :, None])[:, :, 0], dtype=np.float64)
-        return Given(mean, half, np.einsum("gm,gm->g", e, e) - np.einsum("gk,gk->g", mean, on))
+        # factors of the columns themselves: near the bound of lambda that of a constant all but vanishes
+        Q, R = np.linalg.qr(self.Z - lam[:, None, None] * self.MZ)
+        on = np.einsum("gmk,gm->gk", Q, e)
+        left = e - np.einsum("gmk,gk->gm", Q, on)
+        mean = np.linalg.solve(R, on[:, :, None])[:, :, 0]
+        return Given(np.asarray(mean), np.asarray(np.swapaxes(R, 1, 2)), np.einsum("gm,gm->g", left, left))
 
     def density(self, rho: NDArray[np.float64], lam: NDArray[np.float64]) -> NDArray[np.float64]:
         """``-ln|R| - nu/2 ln S`` at g points; ``ln|R|`` relative to that of the centre."""
         given = self.at(rho, lam)
-        size = np.log(np.einsum("gkk->gk", given.half)).sum(axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
+            size = np.log(np.abs(np.einsum("gkk->gk", given.half))).sum(axis=1)
             return np.asarray(-size - 0.5 * self.nu * np.log(given.squares))
 
     def draw(
@@ -130,7 +127,7 @@ class Given:
     gamma
         Means, shape (g, k).
     half
-        Cholesky factors of the Gram matrices, shape (g, k, k).
+        Transposed triangular factors of the regressors (signs of rows apart), shape (g, k, k).
     squares
         Sums of squares, shape (g,).
     """

@@ -68,6 +68,8 @@ class Results(Numbers):
             itself.
         """
         check_option(cov, COVARIANCES, "cov")
+        if self.posterior is not None:
+            raise OptionError("method='bayes' has no covariance to choose: its errors are those of the posterior.")
         kernel = None
         if hac_weights is not None:
             if cov != "hac":

@@ -161,6 +161,8 @@ class Numbers:
     @property
     def cov_label(self) -> str:
         """Name of the covariance in words."""
+        if self.posterior is not None:
+            return "standard deviations of the posterior"
         if self.cov_type != "robust":
             return _COVARIANCE_LABELS[self.cov_type]
         spec = self.estimate.problem.spec
