@@ -25,6 +25,7 @@ from scipy import sparse
 
 from spatial_de.errors import CapacityError
 from spatial_de.logdet import InterpolatedTrace, JacobianTerm, LogDeterminant, WeightedEigenvalues
+from spatial_de.logdet.stochastic import random_signs
 from spatial_de.models.moving import Filtered
 from spatial_de.weights.similarity import symmetrising_scale
 from spatial_de.weights.stacked import StackedWeights
@@ -207,5 +208,5 @@ def _directions(through: Filtered) -> tuple[NDArray[np.float64], Callable[[NDArr
     projection = through.projection
     if _is_small(through):
         return projection.columns.toarray(), lambda products: float(np.trace(projection.solve(products)))
-    signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(through.cells.n, _PROBES))
+    signs = random_signs(through.cells.n, _PROBES).T
     return signs - projection(signs), lambda products: float(np.trace(products)) / _PROBES
