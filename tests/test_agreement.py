@@ -115,3 +115,16 @@ def test_exact_agrees_with_the_brute_force_module(script):
     likelihood = exact.Likelihood(one_way)
     expected = exact.dense.bias_correction(one_way, T * (N - 1), published=True)
     np.testing.assert_allclose(likelihood.corrected(likelihood.maximum(), n_free=T * (N - 1)), expected, rtol=1e-8)
+
+
+@pytest.mark.parametrize(("sample", "model", "maxima"), [("row", "SAC", 1), ("row", "GNS", 1), ("binary", "SAC", 2)])
+def test_ours_is_the_highest_of_all_maxima_and_so_is_spatialregs(script, sample, model, maxima):
+    """Columbus: with binary weights the likelihood of the SAC has two maxima."""
+    data = script.load()[f"columbus-{sample}"]
+    row = script.row(data, script.Case(data.name, model.lower()))
+    assert len(row.exact.optima) == maxima
+    np.testing.assert_allclose([row.ours.params["rho"], row.ours.params["lambda"]], row.exact.optima[0], rtol=1e-9)
+    fits = [f for f in script.read() if f.case == row.case and f.peer == "spatialreg" and f.method.startswith("eigen")]
+    assert fits
+    estimates = [c for fit in fits for c in script.compare(fit) if c.kind in {"estimate", "logL"}]
+    assert all(c.matched for c in estimates)

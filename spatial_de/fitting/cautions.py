@@ -171,6 +171,8 @@ def note_on_cells(
         how = (
             "are kept, so that a missing neighbour counts as zero"
             if missing == "zero"
+            else "have no normalisation that could be repeated, and are kept"
+            if any(isinstance(w, StackedWeights) and w.raw_blocks for w in links.used(spec).values())
             else "are normalised again as those given were"
         )
         numbers = ", ".join(f"{count:,} of {name}" for name, count in lost.items())

@@ -25,6 +25,7 @@ from scipy import sparse
 
 from spatial_de.errors import CapacityError
 from spatial_de.logdet import InterpolatedTrace, JacobianTerm, LogDeterminant, WeightedEigenvalues
+from spatial_de.logdet.stochastic import random_signs
 from spatial_de.models.moving import Filtered
 from spatial_de.weights.similarity import symmetrising_scale
 from spatial_de.weights.stacked import StackedWeights
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
     from spatial_de.models.likelihood import Point
     from spatial_de.models.problem import Problem
 
-_FULL = 2e7  # numbers in an array of rows times dummies up to which traces are computed from it
+_FULL = 2e7  # numbers in an array of rows times dummies up to which traces can be computed from it
+_CHEAP = 2e6  # and up to which that costs less than a complex step or random directions
 _PROBES = 16
 _NOTHING = 1e-11
 _STEP = 1e-30  # of complex differentiation: exact to rounding
@@ -51,14 +53,15 @@ def lag_term(problem: Problem, base: LogDeterminant, lam: float) -> JacobianTerm
         found = _eigenvalues(w, through, base.bounds)
         if found is not None:
             return found
-    few = _is_small(through) or problem.effects == "time"
+    few = _holds(through, _CHEAP if through.M is None else _FULL) or problem.effects == "time"
     trace = _by_solutions(w, through) if few else _by_complex_steps(w, through)
     strip = np.pi / 2 if w.symmetric_form is not None else np.pi / 4
     return InterpolatedTrace(base, trace, through.projection.rank, strip)
 
 
-def _is_small(through: Filtered) -> bool:
-    return through.cells.n * through.projection.rank <= _FULL
+def _holds(through: Filtered, limit: float) -> bool:
+    """Whether an array of rows times dummies is no larger."""
+    return through.cells.n * through.projection.rank <= limit
 
 
 def _oblique(through: Filtered) -> NDArray[np.float64]:
@@ -71,7 +74,7 @@ def _oblique(through: Filtered) -> NDArray[np.float64]:
 def _eigenvalues(w: StackedWeights, through: Filtered, bounds: tuple[float, float]) -> WeightedEigenvalues | None:
     """Eigenvalues of each time with the shares that the effects leave; None where W has no symmetric form."""
     scales = [symmetrising_scale(block.sparse) for block in w.blocks]
-    if any(scale is None for scale in scales) or not _is_small(through):
+    if any(scale is None for scale in scales) or not _holds(through, _FULL):
         return None
     dummies, inverse = through.cells.dummies.toarray(), _oblique(through)
     values, shares, start = [], [], 0
@@ -91,7 +94,7 @@ def _eigenvalues(w: StackedWeights, through: Filtered, bounds: tuple[float, floa
 
 def _by_solutions(w: StackedWeights, through: Filtered) -> Callable[[float], float]:
     """``tr(R K) = tr(F^-1 C'B W A^-1 D)`` from a solution for every dummy."""
-    dummies, inverse = through.cells.dummies.toarray(), _oblique(through)
+    dummies, inverse = np.asfortranarray(through.cells.dummies.toarray()), _oblique(through)
 
     def trace(rho: float) -> float:
         return float(np.einsum("rn,nr->", inverse, w.sparse @ _factor(w.sparse, rho).solve(dummies)))
@@ -205,7 +208,7 @@ def drift(problem: Problem, point: Point) -> Drift:
 def _directions(through: Filtered) -> tuple[NDArray[np.float64], Callable[[NDArray[np.float64]], float]]:
     """Columns of what C spans, and how products of them add up to a trace over R."""
     projection = through.projection
-    if _is_small(through):
+    if _holds(through, _CHEAP):
         return projection.columns.toarray(), lambda products: float(np.trace(projection.solve(products)))
-    signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(through.cells.n, _PROBES))
+    signs = random_signs(through.cells.n, _PROBES).T
     return signs - projection(signs), lambda products: float(np.trace(products)) / _PROBES

@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from spatial_de.errors import StudyError
-from spatial_de.models.covariance import Covariance
 from spatial_de.wording import did_you_mean, name_some, plural
 
+Covariance = Literal["classical", "robust", "cluster", "cluster-time", "cluster-two-way", "driscoll-kraay"]  # of panels
 Neighbours = Literal["queen", "rook", "knn", "inverse-distance", "economic"]
 Period = Annotated[list[int], Field(min_length=2, max_length=2)]
 

@@ -30,11 +30,16 @@ class StackedWeights(SpatialWeights):
         The weights of each time, between the units that are there.
     lost_links
         Links of units that are there to units that are not.
+    raw_blocks
+        Whether the weights given have no normalisation that could be repeated.
     """
 
-    def __init__(self, blocks: Sequence[SpatialWeights], times: Sequence[Any], *, lost_links: int, given: str) -> None:
+    def __init__(
+        self, blocks: Sequence[SpatialWeights], times: Sequence[Any], *, lost_links: int, given: str, raw: bool
+    ) -> None:
         self.blocks = tuple(blocks)
         self.lost_links = lost_links
+        self.raw_blocks = raw
         labels = [f"{unit}, {time}" for block, time in zip(blocks, times, strict=True) for unit in block.ids]
         variables = dict.fromkeys(name for block in blocks for name in block.provenance.variables)
         super().__init__(
@@ -67,7 +72,8 @@ def stack(
     units, times
         Labels of the axes.
     missing
-        ``"renormalize"``: the weights that are left are normalised again as those given were. ``"zero"``: they are
+        ``"renormalize"``: the weights that are left are normalised again as those given were (rows that add up to one
+        count as row-standardised; weights without any normalisation stay as they are). ``"zero"``: they are
         kept as they are, so that a neighbour that is missing counts as zero.
     """
     known: dict[tuple[int, bytes], SpatialWeights] = {}
@@ -81,14 +87,23 @@ def stack(
             lost += int(w.sparse[here].nnz - known[key].n_links)
     rules = dict.fromkeys(f"{w.provenance.rule} ({w.normalization})" for w in weights)
     given = next(iter(rules)) + " and others" * (len(rules) > 1)
-    return StackedWeights(blocks, times, lost_links=lost, given=given)
+    raw = any(_normalised(w).normalization == "none" for w in weights)
+    return StackedWeights(blocks, times, lost_links=lost, given=given, raw=raw)
+
+
+def _normalised(w: SpatialWeights) -> SpatialWeights:
+    """The weights with the normalisation they have: rows that add up to one as given are row-standardised too."""
+    if w.normalization != "none":
+        return w
+    sums = np.asarray(w.sparse.sum(axis=1)).ravel()
+    return w.normalized("row") if np.allclose(sums[sums != 0.0], 1.0, rtol=0.0, atol=1e-12) else w
 
 
 def _cut(w: SpatialWeights, kept: pd.Index[Any], *, missing: MissingNeighbors) -> SpatialWeights:
     """The weights between some units."""
     positions = w.ids.get_indexer(kept)
     if missing == "renormalize" and w.raw[positions][:, positions].nnz:
-        return w.subset(kept)
+        return _normalised(w).subset(kept)
     return SpatialWeights(
         w.sparse[positions][:, positions], kept, provenance=w.provenance, normalization="none", allow_negative=True
     )

@@ -67,7 +67,9 @@ REFUSED = {
         "Two parameters would be called 'sigma2_mu'",
     ),
     "time effects absorb": (lambda: fit("y ~ x + price", fixed="time"), "'price'"),
-    "predictions of no effects": (lambda: fit(random=False, fixed="none").unit_effects, "fit with random=True"),
+    "predictions": (lambda: fit().predict(), "predict() is not available with random effects"),
+    "bootstraps": (lambda: fit().bootstrap(), "bootstrap() is not available with random effects"),
+    "effects of times": (lambda: fit().time_effects, "not available with random effects"),
 }
 
 

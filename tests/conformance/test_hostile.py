@@ -17,9 +17,11 @@ import pytest
 import spatial_de as sde
 from spatial_de.errors import ConvergenceError, EstimationWarning, IdentificationError, OptionError, WeightsError
 from spatial_de.models import MODELS
-from spatial_de.models.covariance import COVARIANCES
+from spatial_de.models.covariance import COVARIANCES as ALL_COVARIANCES
 from spatial_de.panel.transforms import EFFECTS
 from spatial_de.weights import SpatialWeights
+
+COVARIANCES = [cov for cov in ALL_COVARIANCES if cov != "hac"]  # of panels
 
 N, T = 14, 7
 IDS = [f"u{i:02d}" for i in range(N)]

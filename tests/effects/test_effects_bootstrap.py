@@ -233,7 +233,7 @@ def test_what_cannot_be_resampled_is_refused():
     data = panel(w, 2).to_frame().query("year == 0").set_index("unit").drop(columns="year")
     moments = quietly("y ~ x", data, w, method="gmm")
     with pytest.raises(OptionError, match=r"^The bootstrap is for method='ml'; this fit used 'gmm'"):
-        moments.effects("bootstrap")
+        moments.bootstrap(10)
     fit = sde.fit("y ~ x", data, w)
     with pytest.raises(OptionError, match=r"^draws=1 is not allowed"):
         fit.bootstrap(1)

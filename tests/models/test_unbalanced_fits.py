@@ -238,3 +238,19 @@ def test_units_without_neighbours_at_a_time_are_noted():
     alone = fit.weights.islands
     assert len(alone)
     assert f"Without neighbours at a time: {alone[0]!r}" in " ".join(fit.notes)
+
+
+def test_rows_that_add_up_to_one_are_normalised_again_however_they_came():
+    """A matrix divided by its row sums before it was given is what normalize='row' makes of it."""
+    one = case(seed=1, n_units=12, n_times=6)
+    given = one.weights().normalized("none")
+    raw, rows = given.sparse.toarray(), given.sparse.toarray().sum(axis=1, keepdims=True)
+    ready = sde.weights.from_matrix(raw / np.where(rows > 0, rows, 1.0), given.ids)
+    named = sde.weights.from_matrix(raw, given.ids, normalize="row")
+    found = [sde.fit("y ~ x + z", one.panel(), w, model="sar", bias="none") for w in (ready, named)]
+    np.testing.assert_allclose(found[0].params, found[1].params, rtol=1e-10)
+    zero = sde.fit("y ~ x + z", one.panel(), ready, model="sar", bias="none", missing_neighbors="zero")
+    assert abs(zero.rho - found[0].rho) > 1e-3
+    assert any("normalised again" in note for note in found[0].notes)
+    kept = sde.fit("y ~ x + z", one.panel(), sde.weights.from_matrix(3.0 * raw, given.ids), model="sar", bias="none")
+    assert any("no normalisation that could be repeated" in note for note in kept.notes)
