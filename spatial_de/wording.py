@@ -41,7 +41,8 @@ def check_option(value: object, allowed: Iterable[object], name: str) -> None:
     options = list(allowed)
     if value not in options:
         raise OptionError(
-            f"{name}={value!r} is not available: use one of {name_some(options, 20)}.{did_you_mean(value, options)}"
+            f"{name}={value!r} is not available: use one of {name_some(options, 20)}."
+            f"{did_you_mean(value, [option for option in options if isinstance(option, str)])}"
         )
 
 

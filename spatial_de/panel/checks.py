@@ -115,7 +115,8 @@ def check_complete(index: pd.Index[Any], units: pd.Index[Any], times: pd.Index[A
     absent = grid[~grid.isin(index)]
     raise PanelError(
         f"The panel is not balanced: {plural(len(absent), 'row')} of {len(grid)} missing, {name_some(absent)}. "
-        "Add them, or build Panel(..., unbalanced=True) and call .balance(), which reports what it drops."
+        "Add them, or build Panel(..., unbalanced=True), which fit() takes as it is and .balance() cuts to a balanced "
+        "one, reporting what it drops."
     )
 
 

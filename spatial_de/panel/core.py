@@ -19,7 +19,7 @@ from spatial_de.panel.checks import (
     warn_of_time_gaps,
 )
 from spatial_de.weights.labels import match_labels
-from spatial_de.wording import did_you_mean, name_some, plural
+from spatial_de.wording import check_option, did_you_mean, name_some, plural
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,6 +60,7 @@ class Panel:
     """
 
     def __init__(self, df: pd.DataFrame, unit: str, time: str, *, unbalanced: bool = False) -> None:
+        check_option(unbalanced, (True, False), "unbalanced")
         check_columns(df, unit, time)
         check_keys(df, unit, time)
         check_unique_keys(df, unit, time)

@@ -174,6 +174,8 @@ def _time_effects(estimated: pd.Series, times: pd.Index[Any], given: TimeEffect)
         if len(absent):
             raise AlignmentError(f"time_effect= has no value for {name_some(absent)}.")
         extra = extra.loc[new]
+    elif isinstance(given, str):
+        raise OptionError(f"time_effect={given!r} is not allowed: give a number, or one by time; None takes the mean.")
     else:
         extra = pd.Series(float(given), index=new)
     if not np.isfinite(extra).all():

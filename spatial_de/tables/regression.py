@@ -245,6 +245,12 @@ def regression(
 def _heads(fits: list[Results], names: Sequence[str] | None) -> list[str]:
     if not fits:
         raise OptionError("There is no fit to show: give a list such as regression([sar, sdm]).")
+    for fit in fits:
+        if not hasattr(fit, "std_errors"):
+            raise OptionError(
+                f"regression() shows what fit() returns, not {type(fit).__name__}; the numbers of fit_many() are in "
+                "its to_frame() and effects_frame()."
+            )
     if names is None:
         return [f"({i}) {fit.model.upper()}" for i, fit in enumerate(fits, start=1)]
     if isinstance(names, str) or len(names) != len(fits):

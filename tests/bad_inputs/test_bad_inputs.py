@@ -101,7 +101,7 @@ REFUSED = {
         lambda: panel(LONG.drop([4, 5])),
         e.PanelError,
         "The panel is not balanced: 2 rows of 40 missing, ('u0', 2014), ('u1', 2010). Add them, or build Panel(..., "
-        "unbalanced=True) and call .balance(), which reports what it drops.",
+        "unbalanced=True), which fit() takes as it is and .balance() cuts to a balanced one, reporting what it drops.",
     ),
     "10 a lag over a gap in years": (
         lambda: sde.Panel._from_frame(panel().frame.drop(2012, level="year")).time_lag("x"),
