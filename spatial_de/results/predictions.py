@@ -174,10 +174,13 @@ def _time_effects(estimated: pd.Series, times: pd.Index[Any], given: TimeEffect)
         if len(absent):
             raise AlignmentError(f"time_effect= has no value for {name_some(absent)}.")
         extra = extra.loc[new]
-    elif isinstance(given, str):
-        raise OptionError(f"time_effect={given!r} is not allowed: give a number, or one by time; None takes the mean.")
     else:
-        extra = pd.Series(float(given), index=new)
+        try:
+            extra = pd.Series(float(given), index=new)
+        except (TypeError, ValueError) as error:
+            raise OptionError(
+                f"time_effect={given!r} is not allowed: give a number, or one by time; None takes the mean."
+            ) from error
     if not np.isfinite(extra).all():
         raise DataError(f"time_effect= is not a finite number for {name_some(extra.index[~np.isfinite(extra)])}.")
     return np.asarray(pd.concat([estimated, extra]).loc[times], dtype=np.float64)
