@@ -84,7 +84,7 @@ def _align_all(
         name: align_times(design, w, name) if isinstance(w, Mapping) else [align(design, w)]
         for name, w in given.items()
     }
-    changes = any(len({w.fingerprint for w in by_time}) > 1 for by_time in found.values())
+    changes = any(len(by_time) > 1 and len({w.fingerprint for w in by_time}) > 1 for by_time in found.values())
     if design.present is None and missing is not None:
         raise OptionError(f"missing_neighbors={missing!r} has no use here: every unit is there at every time.")
     if design.times is None or (design.present is None and not changes):

@@ -183,7 +183,7 @@ class InterpolatedTrace:
 
     def _interpolate(self, low: float, high: float) -> _Series:
         chart, middle, half = self._chart, 0.5 * (low + high), 0.5 * (high - low)
-        bounds = errors_per_unit(chart, middle, half, nodes=_NODES)
+        bounds = errors_per_unit(chart, half, nodes=_NODES, of_slope=True)
         chosen = next((i for i, bound in enumerate(bounds) if bound <= _TOLERANCE), len(_NODES) - 1)
         m = int(_NODES[chosen])
         s = middle + half * np.cos((np.arange(m) + 0.5) * np.pi / m)

@@ -55,13 +55,15 @@ def _cholmod(matrix: csr_array, rho: NDArray[np.float64]) -> NDArray[np.float64]
     from cvxopt import matrix as dense
 
     row, column, weights = _lower_triangle(matrix)
-    own = row == column
+    own = np.flatnonzero(row == column)
     system = spmatrix(dense(1.0, (len(row), 1)), dense(row), dense(column), matrix.shape)
     del row, column
     factor = cholmod.symbolic(system)
-    out = np.empty(len(rho))
+    out, entries = np.empty(len(rho)), np.empty_like(weights)
     for i, value in enumerate(rho):
-        system.V = dense(np.where(own, 1.0, -value * weights))
+        np.multiply(weights, -value, out=entries)
+        entries[own] = 1.0
+        system.V = dense(entries)
         try:
             cholmod.numeric(system, factor)
         except ArithmeticError as error:

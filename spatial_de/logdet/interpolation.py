@@ -10,6 +10,7 @@ interpolation falls geometrically with the number of nodes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _NODES = (*range(4, 17), 18, 20, 24, 32, 40, 48, 64, 80, 96)
-_ELLIPSES = 24  # ellipses tried for the bound
-_POINTS = 65  # points on half an ellipse
+_ZEROS = 20  # of each ladder that a bound adds up: those further away count less than rounding
 
 
 @dataclass(frozen=True)
@@ -86,18 +86,26 @@ class Window:
         ends = self.chart.to_s(np.array([rho.min(), rho.max()]))
         return bool(self.low <= ends[0] and ends[1] <= self.high)
 
-    def derivatives(self, rho: NDArray[np.float64]) -> tuple[NDArray[np.floating], ...]:
-        """Value, first and second derivative with respect to rho, each of the shape of rho."""
+    @cached_property
+    def _series(self) -> tuple[NDArray[np.floating], ...]:
+        """Coefficients of the polynomial and of its first two derivatives."""
+        derive = np.polynomial.chebyshev.chebder
+        return self.coefficients, derive(self.coefficients), derive(self.coefficients, 2)
+
+    def derivative(self, rho: NDArray[np.float64], order: int) -> NDArray[np.float64]:
+        """Value (order 0), first or second derivative with respect to rho, shape of rho."""
         u = (rho - self.chart.centre) / self.chart.half
         scale = 2.0 / (self.high - self.low)
         x = (np.arctanh(u) - 0.5 * (self.low + self.high)) * scale
-        series = np.polynomial.chebyshev
-        first, second = (series.chebder(self.coefficients, order) for order in (1, 2))
-        slope = scale / (self.chart.half * (1.0 - u**2))  # dx / drho
-        bend = slope * 2.0 * u / (self.chart.half * (1.0 - u**2))
-        d1 = series.chebval(x, first)
-        value = series.chebval(x, self.coefficients)
-        return value, d1 * slope, series.chebval(x, second) * slope**2 + d1 * bend
+        evaluate = np.polynomial.chebyshev.chebval
+        if order == 0:
+            return np.asarray(evaluate(x, self._series[0]))
+        widening = self.chart.half * (1.0 - u**2)
+        slope = scale / widening  # dx / drho
+        first = evaluate(x, self._series[1]) * slope
+        if order == 1:
+            return np.asarray(first)
+        return np.asarray(evaluate(x, self._series[2]) * slope**2 + first * 2.0 * u / widening)
 
 
 def interpolate(
@@ -125,7 +133,7 @@ def interpolate(
     """
     low, high = part
     half = 0.5 * (high - low)
-    bounds = n * errors_per_unit(chart, 0.5 * (low + high), half, nodes=np.array(_NODES))
+    bounds = n * errors_per_unit(chart, half, nodes=np.array(_NODES))
     chosen = next((i for i, bound in enumerate(bounds) if bound <= tolerance), len(_NODES) - 1)
     m = _NODES[chosen]
     angles = (np.arange(m) + 0.5) * np.pi / m
@@ -139,43 +147,37 @@ def interpolate(
 def least_error(chart: Chart, part: tuple[float, float], *, n: int) -> float:
     """Error bound of `interpolate` with as many nodes as it takes at most."""
     low, high = part
-    return float(n * errors_per_unit(chart, 0.5 * (low + high), 0.5 * (high - low), nodes=np.array(_NODES[-1:]))[0])
+    return float(n * errors_per_unit(chart, 0.5 * (high - low), nodes=np.array(_NODES[-1:]))[0])
 
 
-def errors_per_unit(chart: Chart, middle: float, half: float, *, nodes: NDArray[np.int_]) -> NDArray[np.float64]:
-    """Bounds of the error of one eigenvalue's ``ln(1 - rho omega)``, whatever the eigenvalue, shape of `nodes`.
+def errors_per_unit(
+    chart: Chart, half: float, *, nodes: NDArray[np.int_], of_slope: bool = False
+) -> NDArray[np.float64]:
+    """Bounds of the error of one eigenvalue's ``ln|1 - rho omega|``, whatever the eigenvalue, shape of `nodes`.
 
-    ``4 M r^(1-m) / (r - 1)`` with m nodes for a function bounded by M on the ellipse with parameter r around the
-    part; the best of several ellipses inside the strip.
+    Up to a linear function it is the difference of two functions ``ln cosh(s - a)``, one with ``tanh a`` the eigenvalue
+    (on the scale of the interval), one with a = 0: each adds up the logarithms of the distances of s from the zeros
+    ``a + (j + 1/2) pi i``, which lie outside the strip. The k-th Chebyshev coefficient of ``ln(z - x)`` is
+    ``-2 / (k w^k)`` with ``w = z + sqrt(z^2 - 1)``, and interpolation is off by at most twice the sum of the
+    coefficients from the m-th on.
+
+    Parameters
+    ----------
+    chart
+        Map between rho and s.
+    half
+        Half the length of the part of the interval of s.
+    nodes
+        Numbers of nodes m, 4 at least.
+    of_slope
+        Bounds for the integral of the interpolated derivative instead.
 
     References
     ----------
-    Trefethen, L. N. (2013). *Approximation Theory and Approximation Practice*, theorem 8.2.
+    Trefethen, L. N. (2013). *Approximation Theory and Approximation Practice*, theorem 4.2 and equation (4.9).
     """
-    x = np.linspace(0.05, 0.98, _ELLIPSES)[:, None] * chart.strip / half
-    r = x + np.sqrt(1.0 + x**2)
-    angle = np.linspace(0.0, np.pi, _POINTS)  # the other half mirrors it
-    s = middle + half * (0.5 * (r + 1.0 / r) * np.cos(angle) + 0.5j * (r - 1.0 / r) * np.sin(angle))
-    bounds = 4.0 * _largest(chart, s)[:, None] * r ** (1.0 - nodes) / (r - 1.0)
-    out: NDArray[np.float64] = bounds.min(axis=0)
-    return out
-
-
-def _largest(chart: Chart, s: NDArray[np.inexact]) -> NDArray[np.float64]:
-    """Largest ``|ln(1 - rho omega)|`` on each curve (row) over all eigenvalues that the interval allows.
-
-    Real eigenvalues: ``1 - rho omega`` runs over the segment between ``1 - rho / low`` and ``1 - rho / high``.
-    Complex ones lie in the disc ``|omega| <= 1 / high``: it runs over the disc around one with radius ``|rho| / high``.
-    """
-    rho = chart.centre + chart.half * np.tanh(s)
-    if chart.strip < 1.5:
-        radius = np.abs(rho) / chart.high
-        nearest, furthest = np.maximum(1.0 - radius, 1e-300), 1.0 + radius
-    else:
-        a, b = 1.0 - rho / chart.low, 1.0 - rho / chart.high
-        furthest = np.maximum(np.abs(a), np.abs(b))
-        step = b - a
-        along = np.clip(-(a * step.conj()).real / np.maximum(np.abs(step) ** 2, 1e-300), 0.0, 1.0)
-        nearest = np.maximum(np.abs(a + along * step), 1e-300)
-    out: NDArray[np.float64] = np.hypot(np.maximum(np.log(furthest), -np.log(nearest)), np.pi).max(axis=1)
-    return out
+    height = (chart.strip + np.pi * np.arange(_ZEROS)[:, None]) / half
+    r = height + np.sqrt(1.0 + height**2)  # least |w| of a zero this far from the real line
+    tails = r ** -np.asarray(nodes, dtype=np.float64) / (1.0 - 1.0 / r)
+    bounds = 64.0 * tails / (r - 1.0 / r) if of_slope else 16.0 * tails / nodes
+    return np.asarray(bounds.sum(axis=0))

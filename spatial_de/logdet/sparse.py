@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from spatial_de.weights import SpatialWeights
 
-_TOLERANCE, _PER_UNIT = 1e-9, 1e-13  # wanted error bound of the log-determinant: the larger of both
+_TOLERANCE, _PER_UNIT = 1e-9, 1e-12  # wanted error bound of the log-determinant: the larger of both
 _REACH = 0.1  # a window asked for by single points reaches this far beyond them, in s
 _END = 1.0 - 1e-12  # of the interval: s is infinite at its ends
 _SKETCH_PROBES = 2
@@ -134,7 +134,7 @@ class SparseLogDeterminant:
             except CapacityError:
                 return self._in_parts(at, order)
             window = self._windows[-1]
-        found = np.asarray(window.derivatives(at)[order], dtype=np.float64)
+        found = window.derivative(at, order)
         return found + unit_root(at, order) if self.has_unit_root and not self.drop_unit_root else found
 
     def _in_parts(self, rho: NDArray[np.float64], order: int) -> NDArray[np.float64]:

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 _GRID = 24  # starting points over the admissible interval, denser towards its ends
 MARGIN = 1e-9  # relative distance from the ends of the interval at which an estimate counts as being at a bound
 MAX_STEPS = 100
-LAST_STEP = 1e-7  # standard errors
+LAST_STEP, LAST_SKETCHED = 1e-7, 1e-2  # standard errors
 SKETCH_ERROR = 10.0  # log-likelihood that a sketch may be wrong by, between two maxima
-WINDOW = 7.0  # standard errors around a sketch's maximum in which the objective is prepared
+WINDOW = 6.0  # standard errors around a sketch's maximum in which the objective is prepared
 _SHORT_OF_BOUND = 1e-3  # of the way to a bound, where the log-determinant is infinite
 
 
@@ -116,7 +116,7 @@ def maximise(
     ConvergenceError
         Newton's iteration does not settle, or the end is not a maximum.
     """
-    ends, start = _basins(sketch or objective, bounds)
+    ends, start = _basins(sketch or objective, bounds, last_step=LAST_SKETCHED if sketch else LAST_STEP)
     evaluations = _GRID + sum(len(end[1]) for end in ends)
     if sketch is not None and prepare is not None:
         ends = [_polish(objective, sketch, end, bounds=bounds, prepare=prepare) for end in _rivals(ends)]
@@ -164,7 +164,7 @@ def window(
     )
 
 
-def _basins(objective: Objective, bounds: tuple[float, float]) -> tuple[list[_End], float]:
+def _basins(objective: Objective, bounds: tuple[float, float], *, last_step: float) -> tuple[list[_End], float]:
     """Every maximum that a grid brackets, best first, and the best point of the grid."""
     low, high = bounds
     grid = starting_grid(bounds)
@@ -178,7 +178,7 @@ def _basins(objective: Objective, bounds: tuple[float, float]) -> tuple[list[_En
     for i in peaks:
         bracket = (float(grid[i - 1]) if i else low, float(grid[i + 1]) if i < _GRID - 1 else high)
         x = _vertex(grid[i - 1 : i + 2], values[i - 1 : i + 2]) if 0 < i < _GRID - 1 else float(grid[i])
-        ends.append(_climb(objective, objective.at(x), x, bracket=bracket, bounds=bounds))
+        ends.append(_climb(objective, objective.at(x), x, bracket=bracket, bounds=bounds, last_step=last_step))
     return sorted(ends, key=lambda end: -end[0].loglik), float(grid[int(values.argmax())])
 
 
@@ -214,7 +214,13 @@ def _polish(
 
 
 def _climb(
-    objective: Objective, p: Point, x: float, *, bracket: tuple[float, float], bounds: tuple[float, float]
+    objective: Objective,
+    p: Point,
+    x: float,
+    *,
+    bracket: tuple[float, float],
+    bounds: tuple[float, float],
+    last_step: float = LAST_STEP,
 ) -> _End:
     """Newton steps within a bracket, halving it where a step would leave it."""
     low, high = bracket
@@ -228,7 +234,7 @@ def _climb(
             high = x
         step = -slope / bend if bend < 0 else np.inf
         # Newton's error is squared by each step: after one this small nothing but rounding is left
-        last = abs(step) * np.sqrt(abs(bend)) < LAST_STEP
+        last = abs(step) * np.sqrt(abs(bend)) < last_step
         target = x + step if last or low < x + step < high else 0.5 * (low + high)
         moved = abs(target - x)
         x = target

@@ -86,8 +86,8 @@ class RestrictedDeterminant:
         """First and second derivative of ``-ln|F| / 2``."""
         if self.data.rank <= _FEW_DUMMIES:
             return self._traces(lam)
-        _, first, second = self._window(lam).derivatives(np.asarray(lam))
-        return -0.5 * float(first), -0.5 * float(second)
+        window, at = self._window(lam), np.asarray(lam)
+        return -0.5 * float(window.derivative(at, 1)), -0.5 * float(window.derivative(at, 2))
 
     def _window(self, lam: float) -> Window:
         """``ln|F|`` around a lambda, by Chebyshev polynomials in ``artanh(lambda)`` as in `logdet.interpolation`."""

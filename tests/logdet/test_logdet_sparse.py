@@ -105,14 +105,44 @@ def test_the_error_stays_below_its_bound_whatever_the_eigenvalue(strip, ends):
                 window = interpolate(
                     lambda x, omega=omega: np.log(np.abs(1.0 - x * omega)), chart, tuple(part), n=1, tolerance=tolerance
                 )
-                error = np.abs(window.derivatives(rho)[0] - np.log(np.abs(1.0 - rho * omega))).max()
+                error = np.abs(window.derivative(rho, 0) - np.log(np.abs(1.0 - rho * omega))).max()
                 assert error <= window.error_bound + 1e-12
+
+
+@pytest.mark.parametrize("ends", [(-0.9, 0.9), (0.2, 0.7), (0.97, 0.995)])
+@pytest.mark.parametrize("m", [4, 8, 16])
+def test_the_error_of_an_integrated_slope_stays_below_its_bound_and_comes_near_it(ends, m):
+    chart = Chart(-1.0, 1.0, np.pi / 2)
+    low, high = chart.to_s(np.array(ends))
+    half = 0.5 * (high - low)
+    s = 0.5 * (low + high) + half * np.cos((np.arange(m) + 0.5) * np.pi / m)
+    dense = np.linspace(low, high, 801)
+    worst = 0.0
+    for omega in np.tanh(np.linspace(low - 1.0, high + 1.0, 41)):
+
+        def log(x, omega=omega):
+            return np.log(np.cosh(x) - omega * np.sinh(x)) - np.log(np.cosh(x))
+
+        slope = (np.sinh(s) - omega * np.cosh(s)) / (np.cosh(s) - omega * np.sinh(s)) - np.tanh(s)
+        fitted = np.polynomial.Chebyshev.fit(s, slope, m - 1, domain=[low, high]).integ(lbnd=low)
+        worst = max(worst, np.abs(fitted(dense) - (log(dense) - log(low))).max())
+    bound = errors_per_unit(chart, half, nodes=np.array([m]), of_slope=True)[0]
+    assert worst <= bound + 1e-12
+    assert bound < max(300.0 * worst, 1e-10)
 
 
 def test_the_bound_falls_geometrically_and_is_not_idle():
     chart = Chart(-1.0, 1.0, np.pi / 2)
-    bounds = errors_per_unit(chart, 0.5, 0.3, nodes=np.array([4, 8, 16, 32]))
+    bounds = errors_per_unit(chart, 0.3, nodes=np.array([4, 8, 16, 32]))
     assert (bounds[1:] < 1e-2 * bounds[:-1]).all()
+    s = np.linspace(0.2, 0.8, 801)
+    for m, bound in zip((4, 6, 8), errors_per_unit(chart, 0.3, nodes=np.array([4, 6, 8])), strict=True):
+        nodes = 0.5 + 0.3 * np.cos((np.arange(m) + 0.5) * np.pi / m)
+        errors = []
+        for omega in np.linspace(-1.0, 1.0, 41):
+            fitted = np.polynomial.Chebyshev.fit(nodes, np.log(1.0 - omega * np.tanh(nodes)), m - 1, domain=[0.2, 0.8])
+            errors.append(np.abs(fitted(s) - np.log(1.0 - omega * np.tanh(s))).max())
+        assert max(errors) <= bound <= 30.0 * max(errors)
 
 
 @pytest.mark.parametrize("name", CASES)
