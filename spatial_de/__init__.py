@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spatial_de import autocorrelation, boundaries, datasets, errors, index, maps, study, tables, weights
     from spatial_de.autocorrelation import local_moran, moran
-    from spatial_de.diagnostics import specification_tests
+    from spatial_de.diagnostics import model_probabilities, specification_tests
     from spatial_de.fitting import fit, fit_many, fit_replications
     from spatial_de.index import composite_index
     from spatial_de.models.prior import Prior
@@ -38,6 +38,7 @@ _NAMES = {
     "fit_many": "spatial_de.fitting",
     "fit_replications": "spatial_de.fitting",
     "local_moran": "spatial_de.autocorrelation",
+    "model_probabilities": "spatial_de.diagnostics",
     "moran": "spatial_de.autocorrelation",
     "specification_tests": "spatial_de.diagnostics",
 }
@@ -57,6 +58,7 @@ __all__ = [
     "index",
     "local_moran",
     "maps",
+    "model_probabilities",
     "moran",
     "specification_tests",
     "study",

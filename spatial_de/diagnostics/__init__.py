@@ -1,6 +1,7 @@
 """Specification tests: which spatial model, which effects, and why."""
 
 from spatial_de.diagnostics.base import HypothesisTest
+from spatial_de.diagnostics.comparison import ModelProbabilities, model_probabilities
 from spatial_de.diagnostics.joint import fixed_effects_tests
 from spatial_de.diagnostics.lagrange import lm_tests
 from spatial_de.diagnostics.random_effects import mundlak_test, random_effects_test
@@ -11,10 +12,12 @@ from spatial_de.diagnostics.specification import SpecificationTests, specificati
 __all__ = [
     "TESTS",
     "HypothesisTest",
+    "ModelProbabilities",
     "SpecificationTests",
     "fixed_effects_tests",
     "likelihood_ratio",
     "lm_tests",
+    "model_probabilities",
     "mundlak_test",
     "random_effects_test",
     "specification_tests",

@@ -13,7 +13,7 @@ from spatial_de.logdet import Method, log_determinant
 from spatial_de.logdet.interpolation import Chart
 from spatial_de.models.chains import CHAINS, Diagnostics, diagnose, run_chains
 from spatial_de.models.estimate import Estimate, finish, make_likelihood, maximum
-from spatial_de.models.line import tabulate
+from spatial_de.models.line import Line, tabulate
 from spatial_de.models.posterior import Target
 from spatial_de.models.prior import Prior
 
@@ -133,9 +133,20 @@ def _draw_spatial(target: Target, at: Point, record: Optimization, *, draws: int
     zero = np.zeros(draws)
     if likelihood.lag is not None and likelihood.error is not None:
         return _by_chains(target, record, draws=draws, rng=rng)
+    line = posterior_line(target, at, record)
+    if line is None:
+        return _Spatial(zero, zero, float(target.density(zero[:1], zero[:1])[0]), 0.0)
+    found = line.draw(draws, rng)
+    rho, lam = (found, zero) if likelihood.lag is not None else (zero, found)
+    return _Spatial(rho=rho, lam=lam, log_integral=line.log_integral, error=line.error)
+
+
+def posterior_line(target: Target, at: Point, record: Optimization) -> Line | None:
+    """Posterior of the one spatial parameter of a model, unnormalised; None where there is none."""
+    likelihood = target.likelihood
     jacobian = likelihood.lag or likelihood.error
     if jacobian is None:
-        return _Spatial(zero, zero, float(target.density(zero[:1], zero[:1])[0]), 0.0)
+        return None
     lag = likelihood.lag is not None
 
     def log_density(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -146,11 +157,7 @@ def _draw_spatial(target: Target, at: Point, record: Optimization, *, draws: int
     low, high = jacobian.logdet.bounds
     scale = 1.0 / np.sqrt(-bend) if bend < 0.0 else 0.05 * (high - low)
     chart = _chart(jacobian)
-    line = tabulate(log_density, chart, modes=[x, *record.local_maxima], scale=float(scale))
-    found = line.draw(draws, rng)
-    return _Spatial(
-        rho=found if lag else zero, lam=zero if lag else found, log_integral=line.log_integral, error=line.error
-    )
+    return tabulate(log_density, chart, modes=[x, *record.local_maxima], scale=float(scale))
 
 
 def _chart(jacobian: LogJacobian) -> Chart:

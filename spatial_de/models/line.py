@@ -44,6 +44,15 @@ class Line:
     log_integral: float
     error: float
 
+    @property
+    def moments(self) -> tuple[float, float]:
+        """Mean and standard deviation of the parameter."""
+        steps = slice(None, None, _FINE)  # between two nodes of the spline the parameter is all but linear in s
+        middle = self.chart.to_rho(0.5 * (self.s[steps][1:] + self.s[steps][:-1]))
+        share = np.diff(self.distribution[steps])
+        mean = float(middle @ share)
+        return mean, float(np.sqrt((middle - mean) ** 2 @ share))
+
     def draw(self, draws: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Independent draws of the parameter, shape (draws,)."""
         return self.chart.to_rho(np.interp(rng.random(draws), self.distribution, self.s))

@@ -12,6 +12,7 @@ from scipy.special import gammaln
 
 from spatial_de.errors import OptionError
 from spatial_de.models.likelihood import Compressed
+from spatial_de.models.triangular import triangular_factor
 from spatial_de.panel.design import INTERCEPT
 from spatial_de.wording import did_you_mean, name_some
 
@@ -38,6 +39,10 @@ class Prior:
     spatial
         d of a beta(d, d) distribution of rho and lambda over their admissible intervals; one is uniform, 1.01 falls
         off only close to the ends (LeSage and Pace 2009, section 5.4).
+    g
+        Zellner's (1986) g, in place of priors of single coefficients: given sigma2, all slopes together are normal
+        around zero with covariance ``g sigma2 (Z'Z)^-1``, Z their regressors after constants and effects were taken
+        out. With g the number of observations, the prior says as much as one observation does.
 
     Examples
     --------
@@ -48,6 +53,7 @@ class Prior:
     coefficients: Mapping[str, tuple[float, float]] = field(default_factory=lambda: _NONE)
     sigma2: tuple[float, float] | None = None
     spatial: float = 1.0
+    g: float | None = None
 
     def __post_init__(self) -> None:
         for name, (mean, scale) in self.coefficients.items():
@@ -55,6 +61,10 @@ class Prior:
                 raise OptionError(
                     f"The prior of {name!r} needs a finite mean and a positive scale, not {(mean, scale)}."
                 )
+        if self.g is not None and not (np.isfinite(self.g) and self.g > 0.0):
+            raise OptionError(f"g={self.g!r} must be positive, such as the number of observations.")
+        if self.g is not None and self.coefficients:
+            raise OptionError("A prior has either g=, for all slopes together, or coefficients=, not both.")
         if self.sigma2 is not None and not (min(self.sigma2) > 0.0 and np.isfinite(self.sigma2).all()):
             raise OptionError(f"The prior of sigma2 needs a positive shape and rate, not {self.sigma2}.")
         if not (np.isfinite(self.spatial) and self.spatial > 0.0):
@@ -107,11 +117,44 @@ def pseudo_rows(problem: Problem, prior: Prior) -> PseudoRows:
 
     ``(delta_j - m_j) / s_j`` is an error like those of the data, and ``2 rate`` a sum of squares seen before.
 
+    References
+    ----------
+    Zellner, A. (1986). On assessing prior distributions and Bayesian regression analysis with g-prior distributions. In
+    *Bayesian Inference and Decision Techniques*, 233-243.
+
     Raises
     ------
     OptionError
         The prior names what is no coefficient of the model.
     """
+    if prior.g is not None:
+        places, Z, y, log_scale = _zellner(problem, prior.g)
+    else:
+        places, Z, y, log_scale = _separate(problem, prior)
+    log_gamma = 0.0
+    if prior.sigma2 is not None:
+        a, b = prior.sigma2[0], prior.sigma2[1] / problem.y_scale**2
+        Z, y = np.vstack([Z, np.zeros(problem.k)]), np.append(y, np.sqrt(2.0 * b))
+        log_gamma = float(a * np.log(b) - gammaln(a))
+    return PseudoRows(Z, y, places, log_scale, log_gamma)
+
+
+_Rows = tuple["NDArray[np.intp]", "NDArray[np.float64]", "NDArray[np.float64]", float]
+
+
+def _zellner(problem: Problem, g: float) -> _Rows:
+    """Rows ``R / sqrt(g)`` with ``R'R = Z'Z`` of the slopes, the intercept and dummies of times taken out."""
+    slopes = np.array([j for j in range(problem.n_reported) if problem.names[j] != INTERCEPT], dtype=np.intp)
+    others = np.setdiff1d(np.arange(problem.k), slopes)
+    flat = problem.Z.reshape(-1, problem.k)
+    factor = triangular_factor([flat[:, others], flat[:, slopes]])[len(others) :, len(others) :] / np.sqrt(g)
+    Z = np.zeros((len(slopes), problem.k))
+    Z[:, slopes] = factor
+    return slopes, Z, np.zeros(len(slopes)), float(np.log(np.abs(np.diag(factor))).sum())
+
+
+def _separate(problem: Problem, prior: Prior) -> _Rows:
+    """A row for each coefficient that has a prior."""
     names = problem.names[: problem.n_reported]
     known = [name for name in names if name != INTERCEPT]
     for name in prior.coefficients:
@@ -126,10 +169,4 @@ def pseudo_rows(problem: Problem, prior: Prior) -> PseudoRows:
     own = scales * problem.z_scale[places]  # sigma, too, is in units of the response
     Z = np.zeros((len(places), problem.k))
     Z[np.arange(len(places)), places] = 1.0 / own
-    y = means / (scales * problem.y_scale)
-    log_gamma = 0.0
-    if prior.sigma2 is not None:
-        a, b = prior.sigma2[0], prior.sigma2[1] / problem.y_scale**2
-        Z, y = np.vstack([Z, np.zeros(problem.k)]), np.append(y, np.sqrt(2.0 * b))
-        log_gamma = float(a * np.log(b) - gammaln(a))
-    return PseudoRows(Z, y, places, -float(np.log(own).sum()), log_gamma)
+    return places, Z, means / (scales * problem.y_scale), -float(np.log(own).sum())
