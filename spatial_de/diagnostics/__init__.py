@@ -2,6 +2,7 @@
 
 from spatial_de.diagnostics.base import HypothesisTest
 from spatial_de.diagnostics.comparison import ModelProbabilities, model_probabilities
+from spatial_de.diagnostics.convex import ConvexWeights, convex_weights
 from spatial_de.diagnostics.joint import fixed_effects_tests
 from spatial_de.diagnostics.lagrange import lm_tests
 from spatial_de.diagnostics.random_effects import mundlak_test, random_effects_test
@@ -11,9 +12,11 @@ from spatial_de.diagnostics.specification import SpecificationTests, specificati
 
 __all__ = [
     "TESTS",
+    "ConvexWeights",
     "HypothesisTest",
     "ModelProbabilities",
     "SpecificationTests",
+    "convex_weights",
     "fixed_effects_tests",
     "likelihood_ratio",
     "lm_tests",
