@@ -77,7 +77,7 @@ class ConvexWeights:
         title = f"Convex combination of weights ({self.model.upper()})"
         lines = [title.center(_WIDTH).rstrip(), rule]
         lines.append(f"{self.nobs:,} observations; fixed effects: {self.fixed}; {len(self.draws):,} draws")
-        lines += [rule, *self.table.to_string(float_format=lambda x: f"{x:.4f}").splitlines(), rule]
+        lines += [rule, *self.table.to_string(float_format=lambda x: f"{x:.4g}").splitlines(), rule]
         lines.append(f"{d.chains} chains: R-hat {d.rhat:.3f}, {d.ess_bulk:,.0f} effective draws; intervals 95 %.")
         return "\n".join([*lines, *(f"- {note}" for note in self.notes)])
 
