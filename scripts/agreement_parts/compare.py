@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 
 import spatial_de as sde
-from agreement_parts import exact
+from agreement_parts import exact, exact_random
 from agreement_parts.samples import Sample
-from spatial_de.errors import SpatialDEWarning
+from spatial_de.errors import IdentificationError, SpatialDEWarning
 
 FLAGS = {
     "ols": (False, False, False),
@@ -35,11 +36,14 @@ class Case:
     fixed: str = "none"
     bias: str = "none"
     method: str = "ml"
+    random: str = ""
 
     @property
     def title(self) -> str:
         """For tables."""
-        words = [self.model.upper() + (" by GMM" if self.method == "gmm" else "")]
+        words = [self.model.upper() + {"ml": "", "gmm": " by GMM", "gmm-robust": " by GMM, robust"}[self.method]]
+        if self.random:
+            words.append(f"random effects ({self.random})")
         if self.fixed != "none":
             words += [self.fixed, {"none": "direct", "lee-yu": "Lee-Yu", "correction": "corrected"}[self.bias]]
         return ", ".join(words)
@@ -55,42 +59,58 @@ class Figures:
     effects: dict[tuple[str, str], float]
     effects_se: dict[str, dict[tuple[str, str], float]]
     optima: list[tuple[float, ...]] = field(default_factory=list)
+    interior: bool = True
 
 
 def cases_of(sample: Sample) -> list[Case]:
     """Every model under every form of effects that the sample allows."""
-    moments = not sample.is_panel and sample.w.is_row_stochastic
-    out = [] if not moments else [Case(sample.name, model, method="gmm") for model in ("sar", "sdm")]
+    spatial = [] if sample.is_panel else [model for model, (lag, _, error) in FLAGS.items() if lag or error]
+    out = [Case(sample.name, model, method=method) for model in spatial for method in ("gmm", "gmm-robust")]
     for model in FLAGS:
         out.append(Case(sample.name, model))
         if sample.is_panel:
             for fixed in ("individual", "time", "two-way"):
                 out += [Case(sample.name, model, fixed, bias) for bias in ("none", "lee-yu", "correction")]
+            forms = ("bsk", "kkp") if FLAGS[model][2] else ("bsk",)
+            out += [Case(sample.name, model, random=form) for form in forms]
     return out
 
 
 def ours(sample: Sample, case: Case, *, extra: str | None = None) -> Figures:
     """The fit of this package; `extra` is a column that enters without a lag."""
-    options = {"model": case.model, "method": case.method}
+    by_moments = case.method != "ml"
+    options = {"model": case.model, "method": "gmm" if by_moments else "ml"}
+    options |= {"cov": "robust"} if case.method == "gmm-robust" else {}
     if sample.is_panel:
         options |= {"fixed": case.fixed} | ({"bias": case.bias} if case.fixed != "none" else {})
+        options |= {"random": case.random} if case.random else {}
     formula = sample.formula + (f" + {extra}" if extra else "")
     if extra and FLAGS[case.model][1]:
         options["durbin"] = list(sample.x)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SpatialDEWarning)
-        kinds = ("observed",) if case.method == "gmm" else ("observed", "expected")
+        kinds = ("observed",) if by_moments else ("observed", "expected")
         fits = {kind: sde.fit(formula, sample.data, sample.w, information=kind, **options) for kind in kinds}
-        tables = {kind: fit.effects("delta").table for kind, fit in fits.items()}
+        tables = {kind: _effects_table(fit) for kind, fit in fits.items()}
     fit = fits["observed"]
-    keys = [(name, effect) for name in sample.x for effect in ("direct", "indirect", "total")]
+    triple = ("direct", "indirect", "total")
+    keys = [(name, effect) for name in sample.x for effect in triple if tables["observed"] is not None]
     return Figures(
         params={str(name): float(value) for name, value in fit.params.items()},
-        se={kind: {str(n): float(v) for n, v in one.std_errors.items()} for kind, one in fits.items()},
-        loglik=None if case.method == "gmm" else float(fit.loglik),
+        se={kind: {str(n): float(v) for n, v in one.std_errors.dropna().items()} for kind, one in fits.items()},
+        loglik=None if by_moments else float(fit.loglik),
         effects={key: float(tables["observed"].loc[key, "estimate"]) for key in keys},
         effects_se={kind: {key: float(t.loc[key, "std_error"]) for key in keys} for kind, t in tables.items()},
+        interior=fit.converged and fit.params.get("sigma2_mu", 1.0) > 0.0,
     )
+
+
+def _effects_table(fit: sde.Results) -> pd.DataFrame | None:
+    """None where rho is at its bound, or where two-stage least squares puts it beyond."""
+    try:
+        return fit.effects("delta").table
+    except IdentificationError:
+        return None
 
 
 def stacked(sample: Sample, case: Case) -> exact.Likelihood:
@@ -108,7 +128,7 @@ def stacked(sample: Sample, case: Case) -> exact.Likelihood:
 
 def exactly(sample: Sample, case: Case) -> Figures:
     """The exact computation of a case."""
-    return ESTIMATORS[case.method](sample, case)
+    return _random_effects(sample, case) if case.random else ESTIMATORS[case.method](sample, case)
 
 
 def _maximum_likelihood(sample: Sample, case: Case) -> Figures:
@@ -141,20 +161,63 @@ def _maximum_likelihood(sample: Sample, case: Case) -> Figures:
     )
 
 
-def _two_stages(sample: Sample, case: Case) -> Figures:
-    """Two-stage least squares by the textbook: instruments WX, for the Durbin model also WWX and WWWX."""
+def with_random_effects(sample: Sample, case: Case) -> exact_random.RandomLikelihood:
+    """The exact likelihood of a case with random effects."""
+    y, X, W = sample.arrays()
+    lag_y, lag_x, lag_error = FLAGS[case.model]
+    columns = [np.ones_like(X[:, :, :1]), X, *([np.einsum("ij,tjk->tik", W, X)] if lag_x else [])]
+    return exact_random.build(y, np.concatenate(columns, axis=2), W, lag=lag_y, error=lag_error, form=case.random)
+
+
+def _random_effects(sample: Sample, case: Case) -> Figures:
+    likelihood = with_random_effects(sample, case)
+    params = likelihood.maximum()
+    covs = {
+        "observed": np.linalg.inv(exact.information(likelihood.gradient, params)),
+        "expected": np.linalg.inv(likelihood.expected(params)),
+    }
+    W = sample.arrays()[2]
+    values = dict(zip(_names(sample, case), params.tolist(), strict=True))
+    return Figures(
+        params=values,
+        se={kind: dict(zip(values, np.sqrt(np.diag(cov)).tolist(), strict=True)) for kind, cov in covs.items()},
+        loglik=float(np.real(likelihood.loglik(params))),
+        effects=exact.effects(values, sample.x, W),
+        effects_se={kind: exact.effects_errors(values, cov, x=sample.x, W=W) for kind, cov in covs.items()},
+        optima=[tuple(point[:-1]) for point in likelihood.optima],
+    )
+
+
+def moments(sample: Sample, case: Case, *, lagged_constant: bool = True) -> Figures:
+    """Two-stage least squares, and the moments of a spatial error, by the papers.
+
+    Instruments of the lagged response: WX, for models with WX also WWX and WWWX; with a spatial error also the lags of
+    all regressors, that of the constant among them.
+    """
     y, X, W = sample.arrays()
     X, y = X[0], y[0]
-    durbin = FLAGS[case.model][1]
-    columns = [np.ones((len(y), 1)), X, *([W @ X] if durbin else [])]
-    Z = np.hstack([*columns, (W @ y)[:, None]])
-    H = np.hstack([*columns, *([W @ W @ X, W @ W @ W @ X] if durbin else [W @ X])])
-    fitted = H @ np.linalg.lstsq(H, Z, rcond=None)[0]
-    delta = np.linalg.lstsq(fitted, y, rcond=None)[0]
-    e = y - Z @ delta
-    cov = np.linalg.inv(fitted.T @ fitted) * (e @ e) / len(y)
+    lag_y, lag_x, lag_error = FLAGS[case.model]
+    exogenous = np.hstack([np.ones((len(y), 1)), X, *([W @ X] if lag_x else [])])
+    Z = np.column_stack([exogenous, W @ y]) if lag_y else exogenous
+    further = [W @ W @ X, W @ W @ W @ X] if lag_x else [W @ X]
+    filtered = [W @ exogenous[:, 0 if lagged_constant else 1 :]] if lag_error else []
+    H = np.hstack([exogenous, *filtered, *(further if lag_y else [])])
+    shape = exact.moments.independent(H)
+    equal = case.method == "gmm"
+    if lag_error:
+        fit = exact.moments.ErrorMoments(y, Z, shape, W, equal, not lag_y, exact.dense.admissible(W))
+        try:
+            found, cov = fit.fit()
+        except AssertionError as error:
+            raise exact.NoInteriorOptimumError from error
+        u = y - Z @ found[:-1]
+        e = u - found[-1] * (W @ u)
+    else:
+        found, T = exact.moments.two_stage(y, Z, shape)
+        e = y - Z @ found
+        cov = T.T @ T * np.mean(e**2) if equal else (T * e[:, None]).T @ (T * e[:, None])
     names = _names(sample, case)
-    values = dict(zip(names, [*delta.tolist(), e @ e / len(y)], strict=True))
+    values = dict(zip(names, [*found.tolist(), e @ e / len(y)], strict=True))
     given = dict(list(values.items())[:-1])
     return Figures(
         params=values,
@@ -165,14 +228,19 @@ def _two_stages(sample: Sample, case: Case) -> Figures:
     )
 
 
-ESTIMATORS: dict[str, Callable[[Sample, Case], Figures]] = {"ml": _maximum_likelihood, "gmm": _two_stages}
+ESTIMATORS: dict[str, Callable[[Sample, Case], Figures]] = {
+    "ml": _maximum_likelihood,
+    "gmm": moments,
+    "gmm-robust": moments,
+}
 
 
 def _names(sample: Sample, case: Case) -> list[str]:
     lag_y, lag_x, lag_error = FLAGS[case.model]
     names = [*sample.x, *(f"W_{name}" for name in sample.x if lag_x)]
     names = ["Intercept", *names] if case.fixed == "none" else names
-    return [*names, *(["rho"] if lag_y else []), *(["lambda"] if lag_error else []), "sigma2"]
+    names += [*(["rho"] if lag_y else []), *(["lambda"] if lag_error else [])]
+    return [*names, *(["sigma2_mu"] if case.random else []), "sigma2"]
 
 
 def differences(one: Figures, other: Figures) -> dict[str, float]:
@@ -188,6 +256,8 @@ def differences(one: Figures, other: Figures) -> dict[str, float]:
         out[f"{kind} SE"] = worst(one.se[kind], shared, {})
     if one.loglik is not None and other.loglik is not None:
         out["logL"] = abs(one.loglik - other.loglik) / max(abs(other.loglik), 1.0)
+    if not one.effects:
+        return out
     total = {key: max(abs(other.effects[key[0], kind]) for kind in ("direct", "total")) for key in other.effects}
     out["effects"] = worst(one.effects, other.effects, total)
     for kind in one.effects_se:

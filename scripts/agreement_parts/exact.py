@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,18 +20,22 @@ import numpy as np
 from scipy.optimize import brentq, minimize, root
 
 
-def _brute_force() -> ModuleType:
-    if "dense" not in sys.modules:
-        path = Path(__file__).parents[2] / "tests" / "models" / "dense.py"
-        spec = importlib.util.spec_from_file_location("dense", path)
+def _brute_force(name: str) -> ModuleType:
+    if name not in sys.modules:
+        path = Path(__file__).parents[2] / "tests" / "models" / f"{name}.py"
+        spec = importlib.util.spec_from_file_location(name, path)
         if spec is None or spec.loader is None:
             raise FileNotFoundError(path)
-        sys.modules["dense"] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules["dense"])
-    return sys.modules["dense"]
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
 
 
-dense = _brute_force()
+dense, moments = _brute_force("dense"), _brute_force("dense_moments")
+
+
+class NoInteriorOptimumError(ArithmeticError):
+    """The best parameters are at a bound."""
 
 
 @dataclass
@@ -168,28 +173,12 @@ class Likelihood:
     def maximum(self) -> np.ndarray:
         """All parameters at the highest maximum."""
         if not self.optima:
-            raise ArithmeticError("no interior maximum")
+            raise NoInteriorOptimumError
         return self.at(list(self.optima[0]))
 
     def observed(self, params: np.ndarray) -> np.ndarray:
-        """Minus the Hessian: sixth-order differences of the written gradient."""
-        size = len(params)
-        # steps in units of standard errors, so that no column is lost in rounding
-        rough = self._difference(params, np.maximum(np.abs(params), 1e-2) * 1e-4)
-        errors = np.sqrt(np.abs(np.diag(np.linalg.inv(rough))))
-        steps = 1e-2 * np.minimum(errors, np.append(np.full(size - 1, np.inf), params[-1]))
-        return self._difference(params, steps)
-
-    def _difference(self, params: np.ndarray, steps: np.ndarray) -> np.ndarray:
-        weights = {1: 45.0, 2: -9.0, 3: 1.0}
-        out = np.empty((len(params), len(params)))
-        for j, h in enumerate(steps):
-            move = np.zeros(len(params))
-            move[j] = h
-            out[j] = -sum(
-                c * (self.gradient(params + i * move) - self.gradient(params - i * move)) for i, c in weights.items()
-            ) / (60.0 * h)
-        return (out + out.T) / 2.0
+        """Minus the Hessian."""
+        return information(self.gradient, params)
 
     def expected(self, params: np.ndarray) -> np.ndarray:
         """The published information: dummies partialled out of Z, the period means of ``G Z delta`` kept."""
@@ -235,6 +224,27 @@ class Likelihood:
         for i, K in enumerate(operators):
             score[k + i] = -np.sum(Q * self.lag(Q, K))  # trace of the projection on the dummies times K
         return params - np.linalg.solve(self.expected(params), score)
+
+
+def information(gradient: Callable[[np.ndarray], np.ndarray], params: np.ndarray) -> np.ndarray:
+    """Minus the Hessian: sixth-order differences of a gradient whose last parameter is a variance."""
+    size = len(params)
+    # steps in units of standard errors, so that no column is lost in rounding
+    rough = _difference(gradient, params, np.maximum(np.abs(params), 1e-2) * 1e-4)
+    errors = np.sqrt(np.abs(np.diag(np.linalg.inv(rough))))
+    return _difference(gradient, params, 1e-2 * np.minimum(errors, np.append(np.full(size - 1, np.inf), params[-1])))
+
+
+def _difference(gradient: Callable[[np.ndarray], np.ndarray], params: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    weights = {1: 45.0, 2: -9.0, 3: 1.0}
+    out = np.empty((len(params), len(params)))
+    for j, h in enumerate(steps):
+        move = np.zeros(len(params))
+        move[j] = h
+        out[j] = -sum(c * (gradient(params + i * move) - gradient(params - i * move)) for i, c in weights.items()) / (
+            60.0 * h
+        )
+    return (out + out.T) / 2.0
 
 
 def _local_maxima(values: np.ndarray) -> list[tuple[int, ...]]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from agreement_parts.compare import Case, Figures
+from agreement_parts.gaps import DELETED, SAMPLE, SEED, TREATMENTS, Gap
 from agreement_parts.peers import Comparison, PeerFit
 from agreement_parts.reasons import REASONS, Explained
-from agreement_parts.samples import Sample
+from agreement_parts.samples import Sample, load
 
 COLUMNS = {
     "estimates": "estimates",
@@ -27,13 +28,13 @@ class Row:
 
     case: Case
     ours: Figures
-    exact: Figures
+    exact: Figures | None
     differences: dict[str, float]
 
     @property
     def worst(self) -> float:
         """The largest difference of any kind."""
-        return max(self.differences.values())
+        return max(self.differences.values(), default=0.0)
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,11 @@ class Chapter:
     failed: list[PeerFit]
 
 
-def render(chapters: list[Chapter], *, tolerance: float, command: str) -> str:
+def render(chapters: list[Chapter], *, tolerance: float, command: str, gaps: Sequence[Gap] = ()) -> str:
     """The page."""
     parts = [_head(chapters, tolerance=tolerance, command=command), _reasons(chapters)]
     parts += [_chapter(chapter) for chapter in chapters]
+    parts += [_gaps(gaps)] if gaps else []
     return "\n\n".join(parts) + "\n"
 
 
@@ -90,14 +92,16 @@ def _head(chapters: list[Chapter], *, tolerance: float, command: str) -> str:
 Written by `{command}`; do not edit. Every static model on every reference data set: what this package gives, what an
 exact computation gives, and what other programs give.
 
-* **Exact**: `scripts/agreement_parts/exact.py`, which shares no code with the package: dense matrices, eigenvalues,
-  explicit dummies or orthonormal transformations, another optimiser. {len(rows)} fits; the largest difference of any
-  number is {worst.worst:.0e} ({kind} of {worst.case.title}; {where}); {tolerance:.0e} is allowed.
+* **Exact**: `scripts/agreement_parts/exact.py`, `exact_random.py` and `tests/models/dense_moments.py`, which share no
+  code with the package: dense matrices, eigenvalues, explicit dummies or orthonormal transformations, other optimisers.
+  {len(rows)} fits; the largest difference of any number is {worst.worst:.0e}
+  ({kind} of {worst.case.title}; {where}); {tolerance:.0e} is allowed.
 * **Peers**: {compared:,} numbers stored in `tests/golden/peers/` with program, version and command.
   {compared - len(misses):,} of them are ours within 1e-6, or within the digits printed or the noise of simulated means;
   {len(misses):,} are not. Each of those has the number of a reason; {unexplained} are without. For {computed:,} of them
-  the peer's figure follows from the reason by computation; for the others (marked * below) all around the figure is
-  as the reason says. {failed} fits of peers ended in an error.
+  the reason is computed: the peer's figure, or the estimates it belongs to, come out, or the likelihood at the peer's
+  estimates is as the reason says, each to the accuracy that the reason names. For the others (marked * below) only what
+  is around the figure was seen to be right. {failed} fits of peers ended in an error.
 * Differences are relative to the larger of the number and its standard error; those of log-likelihoods to the
   log-likelihood. Standard errors of peers are held against our observed and our expected information.
 * Where a Durbin model of spatialreg lags the constant (binary weights), ours has the row sums of W as a regressor.
@@ -122,8 +126,11 @@ def _anchor(title: str) -> str:
 def _chapter(chapter: Chapter) -> str:
     sample = chapter.sample
     parts = [f"## {sample.title}", f"`{sample.formula}`; {sample.source}. Differences to the exact computation:"]
-    parts.append(_exact_table(chapter.rows))
-    several = [row for row in chapter.rows if len(row.exact.optima) > 1]
+    parts.append(_exact_table([row for row in chapter.rows if row.exact is not None]))
+    at_bound = [row.case.title for row in chapter.rows if row.exact is None]
+    if at_bound:
+        parts.append(f"Best at a bound of the parameters, for both: {'; '.join(at_bound)}.")
+    several = [row for row in chapter.rows if row.exact is not None and len(row.exact.optima) > 1]
     if several:
         parts += [
             "Likelihoods with several maxima (rho, lambda), the highest first; ours is the first:",
@@ -136,6 +143,26 @@ def _chapter(chapter: Chapter) -> str:
     if chapter.failed:
         parts += ["Fits of peers that ended in an error:", _failures(chapter.failed)]
     return "\n\n".join(parts)
+
+
+def _gaps(gaps: Sequence[Gap]) -> str:
+    rows = [
+        [
+            f"{gap.model.upper()}, {gap.fixed}, {TREATMENTS[gap.bias]}",
+            gap.missing,
+            "" if gap.rho is None else f"{gap.rho:.6f}",
+            f"{gap.estimates:.0e}",
+            f"{gap.errors:.0e}",
+        ]
+        for gap in gaps
+    ]
+    return f"""## Panels that are not balanced
+
+{load()[SAMPLE].title}, with {DELETED:.0%} of the rows deleted (seed {SEED}): ours against the stacked dense model with
+explicit dummies (`tests/models/unbalanced.py`), the nearest root of its scores, plain for the direct likelihood, minus
+their expectation for the default. No other program has these models, so there are no peers.
+
+{table(["model", "missing neighbours", "rho", "estimates", "SE"], rows)}"""
 
 
 def _exact_table(rows: list[Row]) -> str:

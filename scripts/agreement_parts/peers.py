@@ -64,9 +64,15 @@ def read(folder: Path = FOLDER) -> list[PeerFit]:
         content = json.loads(path.read_text(encoding="utf-8"))
         for given in content["cases"]:
             printed = {key: _numbers(value) for key, value in given.items()}
-            method = "gmm" if printed["method"].startswith("GM") else "ml"
+            robust = printed["method"].endswith(("Het", "white"))
+            method = "ml" if not printed["method"].startswith("GM") else "gmm-robust" if robust else "gmm"
             case = Case(
-                content["sample"], printed["model"], printed.get("fixed", "none"), printed.get("bias", "none"), method
+                content["sample"],
+                printed["model"],
+                printed.get("fixed", "none"),
+                printed.get("bias", "none"),
+                method,
+                printed.get("random", ""),
             )
             words = content["peer"], content["version"], content.get("explanation", "")
             out.append(PeerFit(*words, case, printed))

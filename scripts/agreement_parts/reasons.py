@@ -8,8 +8,8 @@ from functools import cache
 
 import numpy as np
 
-from agreement_parts import exact
-from agreement_parts.compare import FLAGS, Case, stacked
+from agreement_parts import exact, exact_random
+from agreement_parts.compare import FLAGS, Case, Figures, moments, stacked, with_random_effects
 from agreement_parts.peers import LAGGED_CONSTANT, Comparison, PeerFit, figures_for, with_degree
 from agreement_parts.samples import load
 
@@ -27,6 +27,7 @@ class Reason:
     text: str
     holds: Callable[[Comparison], bool]
     computed: bool = True
+    random: bool | None = False  # for fits with random effects, for others, or (None) for both
 
 
 def _spatial(fit: PeerFit) -> list[float]:
@@ -120,7 +121,7 @@ _PLACES: dict[tuple[Case, str, str], Place | None] = {}
 
 def place(fit: PeerFit) -> Place | None:
     """The likelihood at one of whose maxima the peer's estimate is found; None where there is none."""
-    if fit.case.method == "gmm" or not _spatial(fit):
+    if fit.case.method != "ml" or not _spatial(fit):
         return None
     key = fit.case, fit.peer, fit.method
     if key not in _PLACES:
@@ -218,7 +219,7 @@ def _wrong_determinant(c: Comparison) -> bool:
         fit.peer not in {"spatialreg", "spreg"}
         or not _spatial(fit)
         or "loglik" not in fit.printed
-        or fit.case.method == "gmm"
+        or fit.case.method != "ml"
     ):
         return False
     likelihood = own(fit)
@@ -350,8 +351,67 @@ def _switched_error(c: Comparison) -> bool:
     return c.label in {"rho", "lambda"} and c.difference < 0.1
 
 
+@cache
+def _with_random_effects(case: Case) -> exact_random.RandomLikelihood:
+    return with_random_effects(load()[case.sample], case)
+
+
+def _printed_random(fit: PeerFit) -> np.ndarray:
+    return np.array(list(fit.printed["params"].values()))
+
+
+def _random_search(c: Comparison) -> bool:
+    """Close to the maximum: the log-likelihood at the peer's estimates is below it by less than 1e-6."""
+    if c.kind not in {"estimate", "effect"} or c.difference > 1e-4:
+        return False
+    likelihood = _with_random_effects(c.fit.case)
+    best = float(np.real(likelihood.loglik(likelihood.maximum())))
+    return 0.0 <= best - float(np.real(likelihood.loglik(_printed_random(c.fit)))) + 1e-9 < 1e-6
+
+
+def _known_spatial(c: Comparison) -> bool:
+    """The inverse of ``Z'V^-1 Z`` at the peer's estimates gives the standard errors of its coefficients."""
+    fit = c.fit
+    if c.kind != "standard error" or c.label in SPATIAL_AND_VARIANCE:
+        return False
+    likelihood = _with_random_effects(fit.case)
+    k = likelihood.k
+    info = likelihood.expected(_printed_random(fit))[:k, :k]
+    errors = dict(zip(fit.printed["params"], np.sqrt(np.diag(np.linalg.inv(info))), strict=False))
+    return bool(abs(errors[c.label] / c.theirs - 1.0) < 1e-4)
+
+
+def _random_hessian(c: Comparison) -> bool:
+    return c.kind == "standard error" and c.label in {"rho", "lambda"} and c.difference < 5e-3
+
+
+@cache
+def _without_lagged_constant(case: Case) -> Figures:
+    return moments(load()[case.sample], case, lagged_constant=False)
+
+
+def _fewer_instruments(c: Comparison) -> bool:
+    """The same moments without the lag of the constant among the instruments give the peer's figure."""
+    case = c.fit.case
+    if case.method == "ml" or case.model != "sac" or load()[case.sample].w.is_row_stochastic:
+        return False
+    found = _without_lagged_constant(case)
+    values = found.params if c.kind == "estimate" else found.se["observed"]
+    return abs(values[c.label] - c.theirs) <= 2e-3 * max(abs(c.theirs), found.se["observed"].get(c.label, 0.0))
+
+
+def _moments_search(c: Comparison) -> bool:
+    case = c.fit.case
+    return (
+        case.method != "ml"
+        and FLAGS[case.model][2]
+        and c.kind in {"estimate", "standard error"}
+        and c.difference < 2e-3
+    )
+
+
 REASONS: tuple[Reason, ...] = (
-    Reason("the peer prints no number here (NaN)", _no_number, computed=False),
+    Reason("the peer prints no number here (NaN)", _no_number, computed=False, random=None),
     Reason(
         "total effects by (beta + theta) / (1 - rho), which holds only where the rows of W add up to one",
         _flat_total,
@@ -407,6 +467,34 @@ REASONS: tuple[Reason, ...] = (
     Reason("the concentrated objective without its constants", _without_constants),
     Reason("variance divided by N T - N, without the regressors", _degrees_of_freedom),
     Reason("log-likelihood of residuals that still hold the mean of the levels", _levels, computed=False),
+    Reason(
+        "moments of a spatial error: the numerical search for their minimum ends early, and the number is within 2e-3",
+        _moments_search,
+        computed=False,
+    ),
+    Reason(
+        "moments with binary weights: the lag of the constant, which these weights make a variable, is not among the "
+        "instruments",
+        _fewer_instruments,
+    ),
+    Reason(
+        "random effects: the peer's search ends where its log-likelihood is below the maximum by less than 1e-6, and "
+        "the number is within 1e-4",
+        _random_search,
+        random=True,
+    ),
+    Reason(
+        "random effects: standard errors of the coefficients as if rho and lambda were known, the inverse of Z'V^-1 Z; "
+        "too small wherever a lagged response makes them depend on rho",
+        _known_spatial,
+        random=True,
+    ),
+    Reason(
+        "random effects: standard errors of rho and lambda from finite differences, within 0.5 % of ours",
+        _random_hessian,
+        computed=False,
+        random=True,
+    ),
 )
 
 
@@ -420,4 +508,6 @@ class Explained:
 
 def explain(c: Comparison) -> Explained:
     """The first reason that holds."""
-    return Explained(c, next((i + 1 for i, reason in enumerate(REASONS) if reason.holds(c)), None))
+    random = bool(c.fit.case.random)
+    fitting = ((i, reason) for i, reason in enumerate(REASONS, start=1) if reason.random in {None, random})
+    return Explained(c, next((i for i, reason in fitting if reason.holds(c)), None))

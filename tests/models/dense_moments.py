@@ -69,6 +69,15 @@ class ErrorMoments:
         e = u - lam * (self.M @ u)
         return np.array([e @ A @ e / self.n for A in self.A])
 
+    def initial(self, d):
+        """A first lambda, which only filters: kept off the bounds."""
+        low, high = (0.99 * bound for bound in self.bounds)
+        try:
+            return min(max(self.smallest(d, np.eye(2)), low), high)
+        except AssertionError:
+            heights = [np.sum(self.moments(d, bound) ** 2) for bound in self.bounds]
+            return (low, high)[int(np.argmin(heights))]
+
     def smallest(self, d, weights):
         """Minimum of m'V m over the interval: a fine grid, then the root of the complex-step slope."""
 
@@ -109,7 +118,7 @@ class ErrorMoments:
     def fit(self):
         """(coefficients, lambda) and their covariance (Kelejian and Prucha 2010, theorem 4)."""
         d, _ = two_stage(self.y, self.Z, self.Z if self.fixed else self.H)
-        rough = self.smallest(d, np.eye(2))
+        rough = self.initial(d)
         B = np.eye(self.n) - rough * self.M
         d, _ = two_stage(B @ self.y, B @ self.Z, self.H)
         lam = self.smallest(d, np.linalg.inv(self.parts(d, rough)[2]))
