@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spatial_de.errors import CapacityError, ConvergenceError
-from spatial_de.models.optimise import LAST_STEP, MARGIN, SKETCH_ERROR, WINDOW, Optimization, window
+from spatial_de.models.optimise import LAST_STEP, MARGIN, SKETCH_ERROR, WINDOW, Optimization, inwards, window
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -77,7 +77,8 @@ def maximise_surface(
         rivals = [one for one in summits if one.point.loglik > high - SKETCH_ERROR]
         for one in rivals:
             _announce(sketch, one.point, bounds=bounds, prepare=prepare)
-        summits = _distinct([_climb(surface, surface.at(s.point.rho, s.point.lam), bounds) for s in rivals], bounds)
+        starts = [_start(one.point, bounds) for one in rivals]
+        summits = _distinct([_climb(surface, surface.at(*start), bounds) for start in starts], bounds)
     best = summits[0]
     status = "at bound" if _at_bound(best.point, bounds) else "converged"
     gradient, hessian = surface.gradient(best.point), surface.hessian(best.point)
@@ -198,6 +199,13 @@ def _distinct(summits: list[_Summit], bounds: tuple[Pair, Pair]) -> list[_Summit
         if min(apart, default=1.0) > _SAME:
             kept.append(one)
     return kept
+
+
+def _start(p: Point, bounds: tuple[Pair, Pair]) -> Pair:
+    """Where the climb of the surface starts from a maximum of its sketch, which at a bound is at its worst."""
+    if not _at_bound(p, bounds):
+        return p.rho, p.lam
+    return float(inwards(p.rho, bounds[0])), float(inwards(p.lam, bounds[1]))
 
 
 def _announce(
