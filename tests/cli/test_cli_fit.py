@@ -126,7 +126,6 @@ WRONG = [
     (["--durbin", "z"], {"durbin": ["z"]}),
     (["--missing-neighbors", "zero"], {"missing_neighbors": "zero"}),
     (["--instrument-lags", "2"], {"instrument_lags": 2}),
-    (["--logdet", "stochastic", "--method", "bayes"], {"logdet": "stochastic", "method": "bayes"}),
 ]
 
 
