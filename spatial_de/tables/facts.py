@@ -56,6 +56,7 @@ def facts_of(fits: Mapping[str, Results]) -> pd.DataFrame:
     """Index: what, in the order of a table; one column per fit."""
     methods = {fit.method for fit in fits.values()}
     random = any(fit.random is not None for fit in fits.values())
+    panel = any(fit.times is not None for fit in fits.values())
     columns = {}
     for head, fit in fits.items():
         facts: dict[str, object] = {"Observations": fit.nobs}
@@ -66,7 +67,7 @@ def facts_of(fits: Mapping[str, Results]) -> pd.DataFrame:
             facts |= _posterior(fit)
         if "gmm" in methods:
             facts |= _moments(fit)
-        facts |= _variances(fit, random=random) | _specification(fit, random=random)
+        facts |= _variances(fit, random=random) | _specification(fit, random=random, panel=panel)
         columns[head] = facts
     found = pd.DataFrame(columns)
     return found.drop(index="Standard errors") if methods == {"bayes"} else found
@@ -105,9 +106,9 @@ def _variances(fit: Results, *, random: bool) -> dict[str, object]:
     return {"sigma²": fit.sigma2, **units}
 
 
-def _specification(fit: Results, *, random: bool) -> dict[str, object]:
+def _specification(fit: Results, *, random: bool, panel: bool) -> dict[str, object]:
     spec, facts = fit.estimate.problem.spec, dict[str, object]()
-    if fit.times is not None:
+    if panel:
         facts |= {"Fixed effects": _EFFECTS[fit.fixed], "Estimation": _BIAS[fit.bias] if fit.fixed != "none" else "-"}
     if random:
         form = "-" if fit.random is None else _FORMS[fit.random] if spec.lag_error else "units"

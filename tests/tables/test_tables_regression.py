@@ -129,10 +129,13 @@ def test_wide_keeps_unrounded_numbers_and_the_facts(table, fits):
     assert list(wide.columns) == table.models
 
 
-def test_cross_section_has_no_lines_on_panel_effects(ring, panel):
+def test_cross_section_has_no_lines_on_panel_effects(ring, panel, fits):
     frame = panel.frame.xs(2001, level="year")
     fit = sde.fit("y ~ x1 + x_2", frame, ring, model="sar")
     assert "Fixed effects" not in regression([fit]).facts.index
+    beside = regression([fit, fits[1]]).facts  # the order of rows does not depend on that of columns
+    assert list(beside.index) == list(regression([fits[1], fit]).facts.index)
+    assert list(beside.loc["Fixed effects"]) == ["none", "units and times"]
 
 
 def test_moments_have_no_likelihood_to_show(ring, panel):
@@ -286,3 +289,16 @@ def test_variance_components_of_random_effects(panel, ring):
     means = table.numbers.loc[table.numbers["block"] == "Unit means of regressors", "term"]
     assert list(means) == ["mean_x1", "mean_x_2"]
     assert "Mean of Digital index" in render(table, "txt")
+
+
+def test_effects_are_shown_without_tests_of_a_posterior_and_without_nan(methods):
+    ml, _, bayes = methods
+    for shown in (repr(bayes.effects()), bayes.effects()._repr_html_()):
+        assert "p_value" not in shown
+        assert "statistic" not in shown
+        assert "conf_low" in shown
+    assert "p_value" in repr(ml.effects())
+    by_order = ml.effects_by_order(2)  # a unit has no effect on itself through its neighbours' neighbours alone
+    assert by_order.table["statistic"].isna().any()
+    assert "nan" not in repr(by_order).lower()
+    assert "nan" not in by_order._repr_html_().lower()
