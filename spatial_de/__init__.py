@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spatial_de import autocorrelation, boundaries, datasets, errors, index, maps, study, tables, weights
     from spatial_de.autocorrelation import local_moran, moran
-    from spatial_de.diagnostics import model_probabilities, specification_tests
+    from spatial_de.diagnostics import convex_weights, model_probabilities, specification_tests
     from spatial_de.fitting import fit, fit_many, fit_replications
     from spatial_de.index import composite_index
     from spatial_de.models.prior import Prior
@@ -34,6 +34,7 @@ _NAMES = {
     "Prior": "spatial_de.models.prior",
     "Results": "spatial_de.results",
     "composite_index": "spatial_de.index",
+    "convex_weights": "spatial_de.diagnostics",
     "fit": "spatial_de.fitting",
     "fit_many": "spatial_de.fitting",
     "fit_replications": "spatial_de.fitting",
@@ -50,6 +51,7 @@ __all__ = [
     "autocorrelation",
     "boundaries",
     "composite_index",
+    "convex_weights",
     "datasets",
     "errors",
     "fit",

@@ -2,8 +2,10 @@
 
 from spatial_de.diagnostics.base import HypothesisTest
 from spatial_de.diagnostics.comparison import ModelProbabilities, model_probabilities
+from spatial_de.diagnostics.convex import ConvexWeights, convex_weights
 from spatial_de.diagnostics.joint import fixed_effects_tests
 from spatial_de.diagnostics.lagrange import lm_tests
+from spatial_de.diagnostics.non_nested import j_test
 from spatial_de.diagnostics.random_effects import mundlak_test, random_effects_test
 from spatial_de.diagnostics.registry import TESTS
 from spatial_de.diagnostics.restrictions import likelihood_ratio, wald_test
@@ -11,10 +13,13 @@ from spatial_de.diagnostics.specification import SpecificationTests, specificati
 
 __all__ = [
     "TESTS",
+    "ConvexWeights",
     "HypothesisTest",
     "ModelProbabilities",
     "SpecificationTests",
+    "convex_weights",
     "fixed_effects_tests",
+    "j_test",
     "likelihood_ratio",
     "lm_tests",
     "model_probabilities",

@@ -1,4 +1,4 @@
-"""Markov chains for posteriors of two spatial parameters, and how far they have come."""
+"""Markov chains for posteriors of several spatial parameters, and how far they have come."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 CHAINS = 8
 WARM_UP = 500
 _FREEDOM = 5.0  # of the t distribution of independent proposals: tails heavier than those of the posterior
-_WALK = 0.5  # share of proposals that are steps of a random walk
-
-Pairs = "NDArray[np.float64]"
+_WALK, _STRIDE = 0.5, 1.7  # share of proposals that are steps of a random walk, and their length in one dimension
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,51 +59,55 @@ def run_chains(
     covariances: NDArray[np.float64],
     draws: int,
     rng: np.random.Generator,
+    thin: int = 1,
 ) -> tuple[NDArray[np.float64], float]:
-    """Metropolis-Hastings chains over two variables: steps of a random walk, and jumps to a mixture around all modes.
+    """Metropolis-Hastings chains over d variables: steps of a random walk, and jumps to a mixture around all modes.
 
     Parameters
     ----------
     log_density
-        At g points, shape (g, 2) -> (g,).
+        At g points, shape (g, d) -> (g,).
     modes, weights, covariances
-        Of the mixture of t distributions that jumps come from, shapes (q, 2), (q,) and (q, 2, 2).
+        Of the mixture of t distributions that jumps come from, shapes (q, d), (q,) and (q, d, d).
     draws
         Draws wanted in all; as many or a few more are returned.
+    thin
+        Steps from one draw to the next.
 
     Returns
     -------
-    array, shape (chains, draws per chain, 2), and the share of proposals accepted.
+    array, shape (chains, draws per chain, d), and the share of proposals accepted.
 
     References
     ----------
     Tierney, L. (1994). Markov chains for exploring posterior distributions. *Annals of Statistics* 22, 1701-1762.
     """
     mixture = _Mixture(modes, np.linalg.cholesky(covariances).astype(np.float64), weights / weights.sum())
-    best = mixture.roots[int(np.argmax(weights))]
-    x = modes[np.arange(CHAINS) % len(modes)] + 2.0 * rng.standard_normal((CHAINS, 2)) @ best.T
+    d = modes.shape[1]
+    best, stride = mixture.roots[int(np.argmax(weights))], _STRIDE / np.sqrt(d)
+    x = modes[np.arange(CHAINS) % len(modes)] + 2.0 * rng.standard_normal((CHAINS, d)) @ best.T
     value = log_density(x)
     start = np.flatnonzero(~np.isfinite(value))
     x[start] = modes[start % len(modes)]
     value = log_density(x)
     per_chain = -(-draws // CHAINS)
-    kept, accepted = np.empty((CHAINS, per_chain, 2)), 0
-    for step in range(WARM_UP + per_chain):
+    kept, accepted = np.empty((CHAINS, per_chain, d)), 0
+    for step in range(WARM_UP + per_chain * thin):
         walks = rng.random(CHAINS) < _WALK
         jump = mixture.draw(CHAINS, rng)
-        proposal = np.where(walks[:, None], x + 1.2 * rng.standard_normal((CHAINS, 2)) @ best.T, jump)
+        proposal = np.where(walks[:, None], x + stride * rng.standard_normal((CHAINS, d)) @ best.T, jump)
         other = log_density(proposal)
         ratio = other - value + np.where(walks, 0.0, mixture.log_density(x) - mixture.log_density(proposal))
         yes = np.log(rng.random(CHAINS)) < ratio
         x, value = np.where(yes[:, None], proposal, x), np.where(yes, other, value)
         if step >= WARM_UP:
-            kept[:, step - WARM_UP], accepted = x, accepted + int(yes.sum())
-    return kept, accepted / (CHAINS * per_chain)
+            kept[:, (step - WARM_UP) // thin], accepted = x, accepted + int(yes.sum())
+    return kept, accepted / (CHAINS * per_chain * thin)
 
 
 @dataclass(frozen=True, slots=True)
 class _Mixture:
-    """A mixture of t distributions: centres (q, 2), roots of their scales (q, 2, 2), weights (q,)."""
+    """A mixture of t distributions: centres (q, d), roots of their scales (q, d, d), weights (q,)."""
 
     centres: NDArray[np.float64]
     roots: NDArray[np.float64]
@@ -113,7 +115,7 @@ class _Mixture:
 
     def draw(self, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
         which = rng.choice(len(self.weights), size=count, p=self.weights)
-        normal = np.einsum("cij,cj->ci", self.roots[which], rng.standard_normal((count, 2)))
+        normal = np.einsum("cij,cj->ci", self.roots[which], rng.standard_normal((count, self.centres.shape[1])))
         heavy = np.sqrt(_FREEDOM / rng.chisquare(_FREEDOM, size=count))
         return np.asarray(self.centres[which] + heavy[:, None] * normal)
 
@@ -122,7 +124,11 @@ class _Mixture:
         gap = x[:, None, :] - self.centres
         standard = np.linalg.solve(self.roots[None], gap[..., None])[..., 0]
         size = np.abs(np.linalg.det(self.roots))
-        heights = self.weights / size * (1.0 + (standard**2).sum(axis=2) / _FREEDOM) ** (-0.5 * (_FREEDOM + 2.0))
+        heights = (
+            self.weights
+            / size
+            * (1.0 + (standard**2).sum(axis=2) / _FREEDOM) ** (-0.5 * (_FREEDOM + self.centres.shape[1]))
+        )
         return np.asarray(np.log(heights.sum(axis=1)))
 
 
