@@ -14,9 +14,10 @@ from typing import Any
 import click
 
 from spatial_de import __version__
-from spatial_de.cli.analysis import draw_map, fit, moran, weights
+from spatial_de.cli.analysis import draw_map, moran, weights
 from spatial_de.cli.data import data
 from spatial_de.cli.doctor import doctor
+from spatial_de.cli.fit import fit
 from spatial_de.cli.study import study
 from spatial_de.errors import SpatialDEError, SpatialDEWarning
 

@@ -1,4 +1,4 @@
-"""Commands on the bundled data or on own files: weights, moran, map, fit."""
+"""Commands on the bundled data or on own files: weights, moran, map."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from typing import Any
 
 import click
 
-from spatial_de.cli.inputs import Inputs, make_weights, options
-
-# as in models.covariance, whose import would slow --help down
-COVARIANCE_CHOICES = ("classical", "robust", "cluster", "cluster-time", "cluster-two-way", "driscoll-kraay")
+from spatial_de.cli.groups import command
+from spatial_de.cli.inputs import Inputs, make_weights, options, say
 
 
-@click.command(
+@command(
     short_help="Make spatial weights from boundaries.",
     epilog="\b\nExamples:\n"
     "  spatial-de weights\n"
@@ -36,7 +34,7 @@ def weights(output: str | None, **given: Any) -> None:
         click.echo(f"\n{write(w, output)}")
 
 
-@click.command(
+@command(
     short_help="Moran's I of a variable, by time.",
     epilog="\b\nExamples:\n"
     "  spatial-de moran urban_rural_ratio\n"
@@ -60,10 +58,10 @@ def moran(variable: str, permutations: int, seed: int, *, output: str | None, **
     title = f"Moran's I of {variable} ({w.provenance.rule}; {permutations:,} permutations, seed {seed})"
     click.echo(render(found, "txt", title=title), nl=False)
     if output is not None:
-        _say(write(found, output, title=title))
+        say(write(found, output, title=title))
 
 
-@click.command(
+@command(
     name="map",
     short_help="Draw a choropleth map.",
     epilog="\b\nExamples:\n"
@@ -100,59 +98,3 @@ def draw_map(variable: str, output: str, **given: Any) -> None:
         legend_title=variable,
     )
     click.echo(save(figure, Path(output)))
-
-
-@click.command(
-    short_help="Fit a spatial model and show its effects.",
-    epilog="\b\nExamples:\n"
-    "  spatial-de fit 'ln_gap ~ digital + ln_gdp_pc' --index china-digital-7 \\\n"
-    "      --last 2022\n"
-    "  spatial-de fit 'gap ~ gdp' --data mine.dta --unit id --time year \\\n"
-    "      --weights w.csv --model sar",
-)
-@click.argument("formula")
-@options()
-@click.option(
-    "--model",
-    default="sdm",
-    show_default=True,
-    type=click.Choice(["ols", "slx", "sar", "sem", "sac", "sdm", "sdem", "gns"]),
-)
-@click.option(
-    "--fixed",
-    type=click.Choice(["two-way", "individual", "time", "none"]),
-    help="Default: two-way, with random effects none.",
-)
-@click.option("--random", type=click.Choice(["bsk", "kkp"]), help="Random unit effects beside or in the spatial error.")
-@click.option("--correlated", is_flag=True, help="Unit means of regressors beside random effects.")
-@click.option("--bias", type=click.Choice(["lee-yu", "none", "correction"]), help="Default: lee-yu.")
-@click.option("--cov", default="classical", show_default=True, type=click.Choice(COVARIANCE_CHOICES))
-@click.option("--draws", default=1000, show_default=True, help="Simulated effects.")
-@click.option("--seed", default=0, show_default=True)
-@click.option("-o", "--output", metavar="STEM", help="Write STEM.csv, STEM.md, STEM.tex.")
-def fit(formula: str, **given: Any) -> None:
-    """Fit a spatial model and show its direct, indirect and total effects.
-
-    FORMULA is 'y ~ x1 + log(x2)'.
-    """
-    from spatial_de.fitting import fit as estimate
-    from spatial_de.tables import regression, render, write
-
-    own = {key: given.pop(key) for key in ("draws", "seed", "output")}
-    how: Any = {key: given.pop(key) for key in ("model", "fixed", "random", "correlated", "bias", "cov")}
-    how["random"] = how["random"] or False
-    inputs = Inputs(**given)
-    inputs.check_index(formula)
-    w = None if how["model"] == "ols" else inputs.build_weights()
-    result = estimate(formula, inputs.figures, w, **how)
-    click.echo(result.summary())
-    click.echo()
-    effects = result.effects(draws=own["draws"], seed=own["seed"])
-    note = f"{own['draws']:,} draws, seed {own['seed']}, {result.cov_type} covariance."
-    click.echo(render(effects.table, "txt", title="Average effects", note=note), nl=False)
-    if own["output"] is not None:
-        _say(write(regression([result], effects=[effects]), own["output"]))
-
-
-def _say(paths: Any) -> None:
-    click.echo("\n" + "\n".join(map(str, paths)))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from spatial_de.cli.groups import under
 from spatial_de.errors import OptionError
 from spatial_de.wording import check_option, did_you_mean, name_some
 
@@ -42,6 +43,8 @@ class Inputs:
         Times used.
     index
         A preset of `composite_index`, added as the variable "digital".
+    unbalanced
+        Take a panel in which rows are missing as it is.
     """
 
     data: str | None = None
@@ -55,16 +58,20 @@ class Inputs:
     first: int | None = None
     last: int | None = None
     index: str | None = None
+    unbalanced: bool = False
 
     @cached_property
     def figures(self) -> Panel | pd.DataFrame:
         """A panel, or a table indexed by unit where no time column is named."""
         from spatial_de import datasets
 
+        if self.unbalanced and (self.data is None or self.time is None):
+            raise OptionError("--unbalanced is for own panels: name the file with --data, its time column with --time.")
         if self.data is None:
             return self._prepared(datasets.load_china_panel())
         if self.time is not None:
-            return self._prepared(datasets.read_panel(self.data, unit=self.unit, time=self.time))
+            own = datasets.read_panel(self.data, unit=self.unit, time=self.time, unbalanced=self.unbalanced)
+            return self._prepared(own)
         from spatial_de.datasets.tables import read_table
 
         if self.index is not None or self.first is not None or self.last is not None:
@@ -154,26 +161,27 @@ def make_weights(inputs: Inputs, regions: gpd.GeoDataFrame | None) -> SpatialWei
     return weights.contiguity(regions, rule=rule, islands=inputs.islands)
 
 
+_data, _boundaries, _weights = (under(group) for group in ("Data", "Boundaries", "Weights"))
 _DATA = (
-    click.option("--data", "data", metavar="FILE", help="csv, xlsx, dta, parquet; default: the bundled China panel."),
-    click.option("--unit", default="code", show_default=True, help="Column of the data with the unit's id."),
-    click.option("--time", help="Column of the data with the time; without it, a cross-section."),
-    click.option("--first", type=int, help="First time used."),
-    click.option("--last", type=int, help="Last time used."),
-    click.option("--index", metavar="PRESET", help="Add a composite index as 'digital', e.g. china-digital-7."),
+    _data("--data", "data", metavar="FILE", help="csv, xlsx, dta, parquet; default: the bundled China panel."),
+    _data("--unit", default="code", show_default=True, help="Column of the data with the unit's id."),
+    _data("--time", help="Column of the data with the time; without it, a cross-section."),
+    _data("--first", type=int, help="First time used."),
+    _data("--last", type=int, help="Last time used."),
+    _data("--index", metavar="PRESET", help="Add a composite index as 'digital', e.g. china-digital-7."),
 )
 _BOUNDARIES = (
-    click.option(
+    _boundaries(
         "--boundaries",
         metavar="FILE",
         help="Vector file; default: the bundled provinces (ids: code, name_en, name_zh, ...).",
     ),
-    click.option("--id", default="code", show_default=True, help="Column of the boundaries with the unit's id."),
+    _boundaries("--id", default="code", show_default=True, help="Column of the boundaries with the unit's id."),
 )
 _WEIGHTS = (
-    click.option("--weights", default="queen", show_default=True, help=f"{', '.join(RULES)}, or a weights file."),
-    click.option("--k", default=4, show_default=True, help="Neighbours of knn."),
-    click.option(
+    _weights("--weights", default="queen", show_default=True, help=f"{', '.join(RULES)}, or a weights file."),
+    _weights("--k", default=4, show_default=True, help="Neighbours of knn."),
+    _weights(
         "--islands",
         type=click.Choice(["nearest", "error", "keep"]),
         default="nearest",
@@ -193,3 +201,8 @@ def options(*, data: bool = True, weights: bool = True) -> Callable[[Command], C
         return command
 
     return add
+
+
+def say(paths: Any) -> None:
+    """Name the files that were written."""
+    click.echo("\n" + "\n".join(map(str, paths)))

@@ -56,6 +56,11 @@ class Effects:
     notes: tuple[str, ...] = ()
     title: str = "Average effects"
 
+    @property
+    def shown(self) -> pd.DataFrame:
+        """The table as people should read it: of a posterior without statistic and p-value, since it tests nothing."""
+        return self.table.drop(columns=["statistic", "p_value"]) if self.inference == "posterior" else self.table
+
     def to_frame(self) -> pd.DataFrame:
         """The table with its labels as columns."""
         return self.table.reset_index()
@@ -90,11 +95,11 @@ class Effects:
             how += f", {self.draws:,} draws, seed {self.seed}"
             if self.rejected:
                 how += f", {self.rejected} without effects left out"
-        table = self.table.to_string(formatters=self._formatters())
+        table = self.shown.to_string(formatters=self._formatters(), na_rep="–")
         return "\n".join([f"{self.title} ({how})", table, *(f"Note: {note}" for note in self.notes)])
 
     def _repr_html_(self) -> str:
-        return str(self.table.to_html(formatters=self._formatters()))
+        return str(self.shown.to_html(formatters=self._formatters(), na_rep="–"))
 
     def _formatters(self) -> dict[str, Any]:
         numbers = ("estimate", "std_error", "conf_low", "conf_high")

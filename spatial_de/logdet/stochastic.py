@@ -21,6 +21,7 @@ _STREAM = 0x5DE70B  # apart from the streams of data that users made with a smal
 _STEPS = 30
 _POWERS = 60
 _EXHAUSTED = 1e-12  # length of a vector of which nothing but rounding is left
+_FOUND = 1e-4  # distance from one of a node that is the unit eigenvalue and no mixture with others
 _CHEAP = 3e7  # multiplications up to which the square of W is formed for its moments
 
 
@@ -40,8 +41,6 @@ class StochasticLogDeterminant:
     moments
         Coefficients ``tr(W^j) / j`` of ``-rho^j``, estimate of each probe, shape (p, J), j = 1 to J: of those used
         directly, or what the exact low moments add to the quadrature.
-    drop_unit_root
-        Whether ``ln(1 - rho)`` is taken off.
     """
 
     n: int
@@ -49,7 +48,6 @@ class StochasticLogDeterminant:
     nodes: NDArray[np.float64] | None
     weights: NDArray[np.float64] | None
     moments: NDArray[np.float64]
-    drop_unit_root: bool = False
     method: str = "stochastic"
 
     def samples(self, rho: ArrayLike, order: int = 0) -> NDArray[np.float64]:
@@ -65,7 +63,7 @@ class StochasticLogDeterminant:
             inner = 1.0 - at[..., None] * nodes
             curve = [np.log(np.abs(inner)), -nodes / inner, -((nodes / inner) ** 2)][order]
             out = out + self.n * np.sum(weights * curve, axis=-1)
-        return out - unit_root(at, order) if self.drop_unit_root else out
+        return out
 
     def value(self, rho: ArrayLike) -> NDArray[np.float64]:
         """``ln|I - rho W|``, mean over the probes, shape of `rho`."""
@@ -93,8 +91,22 @@ class StochasticLogDeterminant:
         """Nothing to prepare."""
 
     def without_unit_root(self) -> StochasticLogDeterminant:
-        """The same minus ``ln(1 - rho)``."""
-        return replace(self, drop_unit_root=True)
+        """The same for all eigenvalues but one that is one.
+
+        The probes give that eigenvalue a random weight, the exact ``ln(1 - rho)`` has weight one: their difference
+        would be infinite at rho = 1, of either sign. So what the probes gave it is taken off.
+        """
+        orders = np.arange(1, self.moments.shape[1] + 1)
+        if self.nodes is None or self.weights is None:
+            return replace(self, moments=self.moments - 1.0 / orders)
+        nearest, probe = self.nodes.argmax(axis=1), np.arange(len(self.nodes))
+        node, weight = self.nodes[probe, nearest], self.weights[probe, nearest]
+        off = np.where(1.0 - node < _FOUND, weight, np.minimum(weight, 1.0 / self.n))
+        weights = self.weights.copy()
+        weights[probe, nearest] -= off
+        # the low moments stay exact: what is taken off here and one that goes there
+        moments = self.moments + (self.n * off[:, None] * node[:, None] ** orders - 1.0) / orders
+        return replace(self, weights=weights, moments=moments)
 
     def sketch(self) -> StochasticLogDeterminant:
         """Itself."""

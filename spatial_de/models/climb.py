@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spatial_de.errors import CapacityError
-from spatial_de.models.optimise import LAST_STEP, MARGIN, MAX_STEPS, SKETCH_ERROR, WINDOW, starting_grid, window
+from spatial_de.models.optimise import (
+    FACTORED_MARGIN,
+    LAST_STEP,
+    MARGIN,
+    MAX_STEPS,
+    SKETCH_ERROR,
+    WINDOW,
+    inwards,
+    starting_grid,
+    window,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -150,7 +160,8 @@ def _polish(curve: Curve, rough: Curve, ends: _Ends, *, bounds: tuple[float, flo
     with suppress(CapacityError):  # too wide for one interpolation: made in parts instead
         curve.jacobian.logdet.prepare(float(low.min()), float(high.max()))
     brackets = (np.full_like(ends.x, bounds[0]), np.full_like(ends.x, bounds[1]))
-    return _climb(curve, ends.rows, ends.x, bracket=brackets, bounds=bounds)
+    start = np.where(ends.at_bound, inwards(ends.x, bounds), ends.x)  # as `optimise._polish`
+    return _climb(curve, ends.rows, start, bracket=brackets, bounds=bounds, margin=FACTORED_MARGIN)
 
 
 def _climb(
@@ -160,6 +171,7 @@ def _climb(
     *,
     bracket: tuple[NDArray[np.float64], NDArray[np.float64]],
     bounds: tuple[float, float],
+    margin: float = MARGIN,
 ) -> _Ends:
     """Newton steps within brackets, halving these where a step would leave them (as `optimise._climb`)."""
     x, (low, high) = start.copy(), (side.copy() for side in bracket)
@@ -178,7 +190,7 @@ def _climb(
         target = np.where(newton, target, 0.5 * (low[active] + high[active]))
         x[active] = target
         done = last | (np.abs(target - here) <= 1e-15 * width)
-        stuck = ~done & (np.minimum(target - bounds[0], bounds[1] - target) < MARGIN * width)
+        stuck = ~done & (np.minimum(target - bounds[0], bounds[1] - target) < margin * width)
         at_bound[active[stuck]] = True
         active = active[~(done | stuck)]
         if not len(active):

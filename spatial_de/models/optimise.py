@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
 _GRID = 24  # starting points over the admissible interval, denser towards its ends
 MARGIN = 1e-9  # relative distance from the ends of the interval at which an estimate counts as being at a bound
+FACTORED_MARGIN = 1e-6  # where factors of I - rho W give the log-determinant: nearer, its slope is their rounding
 MAX_STEPS = 100
 LAST_STEP, LAST_SKETCHED = 1e-7, 1e-2  # standard errors
 SKETCH_ERROR = 10.0  # log-likelihood that a sketch may be wrong by, between two maxima
 WINDOW = 6.0  # standard errors around a sketch's maximum in which the objective is prepared
+_INWARDS = 1e-2  # of an interval: where a climb starts that a sketch leads to a bound
 _SHORT_OF_BOUND = 1e-3  # of the way to a bound, where the log-determinant is infinite
 
 
@@ -152,6 +154,12 @@ def starting_grid(bounds: tuple[float, float]) -> NDArray[np.float64]:
     return np.asarray(0.5 * (low + high) - 0.5 * (high - low) * np.cos(angles))
 
 
+def inwards(x: NDArray[np.float64] | float, bounds: tuple[float, float]) -> NDArray[np.float64]:
+    """Values that are at least a hundredth of an interval away from its ends."""
+    margin = _INWARDS * (bounds[1] - bounds[0])
+    return np.clip(np.asarray(x, dtype=np.float64), bounds[0] + margin, bounds[1] - margin)
+
+
 def window(
     x: NDArray[np.float64] | float, reach: NDArray[np.float64] | float, bounds: tuple[float, float]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -204,13 +212,19 @@ def _polish(
     bounds: tuple[float, float],
     prepare: Callable[[float, float], None],
 ) -> _End:
-    """From a maximum of the sketch to that of the objective, prepared some standard errors around it."""
-    rough, _, _, x = end
-    bend = sketch.curvature(rough)
-    reach = WINDOW / np.sqrt(-bend) if bend < 0 else 0.05 * (bounds[1] - bounds[0])
-    with suppress(CapacityError):  # too wide for one interpolation: made around each point instead
-        prepare(*(float(end) for end in window(x, reach, bounds)))
-    return _climb(objective, objective.at(x), x, bracket=bounds, bounds=bounds)
+    """From a maximum of the sketch to that of the objective, prepared some standard errors around it.
+
+    At a bound, where a sketch is at its worst and derivatives are rounding, the start is moved inwards.
+    """
+    rough, _, status, x = end
+    if status == "at bound":
+        x = float(inwards(x, bounds))
+    else:
+        bend = sketch.curvature(rough)
+        reach = WINDOW / np.sqrt(-bend) if bend < 0 else 0.05 * (bounds[1] - bounds[0])
+        with suppress(CapacityError):  # too wide for one interpolation: made around each point instead
+            prepare(*(float(end) for end in window(x, reach, bounds)))
+    return _climb(objective, objective.at(x), x, bracket=bounds, bounds=bounds, margin=FACTORED_MARGIN)
 
 
 def _climb(
@@ -221,6 +235,7 @@ def _climb(
     bracket: tuple[float, float],
     bounds: tuple[float, float],
     last_step: float = LAST_STEP,
+    margin: float = MARGIN,
 ) -> _End:
     """Newton steps within a bracket, halving it where a step would leave it."""
     low, high = bracket
@@ -242,6 +257,6 @@ def _climb(
         path.append(x)
         if last or moved <= 1e-15 * width:
             break
-        if min(x - bounds[0], bounds[1] - x) < MARGIN * width:
+        if min(x - bounds[0], bounds[1] - x) < margin * width:
             return p, tuple(path), "at bound", x
     return p, tuple(path), "converged", x

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spatial_de.errors import CapacityError, ConvergenceError
-from spatial_de.models.optimise import LAST_STEP, MARGIN, SKETCH_ERROR, WINDOW, Optimization, window
+from spatial_de.models.optimise import (
+    FACTORED_MARGIN,
+    LAST_STEP,
+    MARGIN,
+    SKETCH_ERROR,
+    WINDOW,
+    Optimization,
+    inwards,
+    window,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,6 +79,7 @@ def maximise_surface(
     ConvergenceError
         No climb ended in a maximum or at a bound.
     """
+    margin = MARGIN if sketch is None else FACTORED_MARGIN
     grid, start = _grid(sketch or surface, bounds)
     summits = _distinct([_climb(sketch or surface, p, bounds) for p in grid], bounds)
     if sketch is not None:
@@ -77,9 +87,10 @@ def maximise_surface(
         rivals = [one for one in summits if one.point.loglik > high - SKETCH_ERROR]
         for one in rivals:
             _announce(sketch, one.point, bounds=bounds, prepare=prepare)
-        summits = _distinct([_climb(surface, surface.at(s.point.rho, s.point.lam), bounds) for s in rivals], bounds)
+        starts = [_start(one.point, bounds) for one in rivals]
+        summits = _distinct([_climb(surface, surface.at(*start), bounds, margin=margin) for start in starts], bounds)
     best = summits[0]
-    status = "at bound" if _at_bound(best.point, bounds) else "converged"
+    status = "at bound" if _at_bound(best.point, bounds, margin) else "converged"
     gradient, hessian = surface.gradient(best.point), surface.hessian(best.point)
     decrement = newton_length(gradient, hessian)
     record = Optimization(
@@ -117,7 +128,7 @@ def _grid(surface: Surface, bounds: tuple[Pair, Pair]) -> tuple[list[Point], Pai
     return found, (found[0].rho, found[0].lam)
 
 
-def _climb(surface: Surface, p: Point, bounds: tuple[Pair, Pair]) -> _Summit:
+def _climb(surface: Surface, p: Point, bounds: tuple[Pair, Pair], *, margin: float = MARGIN) -> _Summit:
     """Newton steps that never go down: turned uphill where the surface bends the wrong way, halved where too long."""
     path: list[Pair] = []
     for _ in range(_MAX_STEPS):
@@ -135,7 +146,7 @@ def _climb(surface: Surface, p: Point, bounds: tuple[Pair, Pair]) -> _Summit:
             return _Summit(p, tuple(path), converged=False)
         p = higher
         path.append((p.rho, p.lam))
-        if _at_bound(p, bounds):
+        if _at_bound(p, bounds, margin):
             return _Summit(p, tuple(path), converged=False)
     return _Summit(p, tuple(path), converged=False)
 
@@ -181,9 +192,9 @@ def newton_length(gradient: NDArray[np.float64], hessian: NDArray[np.float64]) -
     return float(np.linalg.norm(half))
 
 
-def _at_bound(p: Point, bounds: tuple[Pair, Pair]) -> bool:
+def _at_bound(p: Point, bounds: tuple[Pair, Pair], margin: float = MARGIN) -> bool:
     return any(
-        min(x - low, high - x) < MARGIN * (high - low) for x, (low, high) in zip((p.rho, p.lam), bounds, strict=True)
+        min(x - low, high - x) < margin * (high - low) for x, (low, high) in zip((p.rho, p.lam), bounds, strict=True)
     )
 
 
@@ -198,6 +209,13 @@ def _distinct(summits: list[_Summit], bounds: tuple[Pair, Pair]) -> list[_Summit
         if min(apart, default=1.0) > _SAME:
             kept.append(one)
     return kept
+
+
+def _start(p: Point, bounds: tuple[Pair, Pair]) -> Pair:
+    """Where the climb of the surface starts from a maximum of its sketch, which at a bound is at its worst."""
+    if not _at_bound(p, bounds):
+        return p.rho, p.lam
+    return float(inwards(p.rho, bounds[0])), float(inwards(p.lam, bounds[1]))
 
 
 def _announce(

@@ -271,6 +271,18 @@ class Numbers:
         return float(np.log(self.n_likelihood)) * self.n_params - 2.0 * self.loglik
 
     @property
+    def estimator(self) -> str:
+        """``"OLS"``, ``"ML"``, ``"S2SLS"``, ``"GS2SLS"``, ``"GMM"`` or ``"Bayes"``, as in the literature."""
+        spec = self.estimate.problem.spec
+        if self.method == "bayes":
+            return "Bayes"
+        if not (spec.lag_y or spec.lag_error) and self.random is None:
+            return "OLS"
+        if self.method == "ml":
+            return "ML"
+        return ("GS2SLS" if spec.lag_error else "S2SLS") if spec.lag_y else "GMM"
+
+    @property
     def overidentification(self) -> ChiSquare | None:
         """Hansen's J of the instruments under `cov_type`, Sargan's under the classical one; None if there is none."""
         return instrument_test(self.estimate, self.cov_type, kernel=self._kernel)

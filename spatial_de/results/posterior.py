@@ -66,6 +66,11 @@ class PosteriorDraws:
         values[list(self.names).index("sigma2")] = np.nan
         return pd.Series(values, index=list(self.names), name="p_value")
 
+    def above_zero(self) -> pd.Series:
+        """Posterior probability that a parameter is greater than zero."""
+        values = (self.numbers.params > 0.0).mean(axis=0)
+        return pd.Series(values, index=list(self.names), name="above_zero")
+
     @cached_property
     def _tails(self) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         sample = self.numbers.params

@@ -31,7 +31,7 @@ def render_summary(fit: Results) -> str:
 
 
 def _header(fit: Results) -> list[str]:
-    left = [("Response", fit.response), ("Units", f"{len(fit.units):,}")]
+    left = [("Response", fit.response), ("Estimator", fit.estimator), ("Units", f"{len(fit.units):,}")]
     if fit.times is not None:
         left += [
             ("Times", f"{len(fit.times)} ({fit.times[0]} to {fit.times[-1]})"),
@@ -98,7 +98,8 @@ def _of_moments(fit: Results) -> list[tuple[str, str]]:
         rows += [("Instruments of W y", f"{first.df}"), (f"First F({first.df}, {first.df_resid})", f"{first.F:.2f}")]
     test = fit.overidentification
     if test is not None:
-        rows += [(f"Hansen J({test.df})", _number(test.statistic)), ("p-value of J", f"{test.p_value:.3f}")]
+        name = "Sargan" if fit.cov_type == "classical" else "Hansen"
+        rows += [(f"{name} J({test.df})", _number(test.statistic)), ("p-value of J", f"{test.p_value:.3f}")]
     return rows
 
 
@@ -107,13 +108,9 @@ _RIGHT = {"ml": _of_likelihood, "gmm": _of_moments, "bayes": _of_posterior}
 
 def _table(fit: Results) -> list[str]:
     frame = fit.to_frame().set_index("term")
-    letter = "z" if fit.df_resid is None else "t"
-    p = f"P>|{letter}|"
-    columns = ("Coef.", "Std. err.", "[95% conf. interval]")
-    if fit.posterior is not None:
-        letter, p, columns = "mean/sd", "tails", ("Mean", "Std. dev.", "[95% cred. interval]")
-    head = f"{fit.response[:21]:<22}{columns[0]:>12}{columns[1]:>12}{letter:>9}{p:>8}{columns[2]:>25}"
+    head = f"{fit.response[:21]:<22}{_columns(fit)}"
     lines = [head, "-" * _WIDTH]
+    above = {} if fit.posterior is None else fit.posterior.above_zero().to_dict()
     problem = fit.estimate.problem
     lagged = [f"W_{problem.design.x_names[j]}" for j in problem.lagged]
     means = problem.mean_names
@@ -127,7 +124,7 @@ def _table(fit: Results) -> list[str]:
     for title, terms in blocks.items():
         if terms and title:
             lines.append(title)
-        lines += [_row(term, frame.loc[term].to_numpy(dtype=float)) for term in terms]
+        lines += [_row(term, frame.loc[term].to_numpy(dtype=float), above=above.get(term)) for term in terms]
     lines.append("-" * _WIDTH)
     for name in (name for name in _VARIANCES if name in frame.index):
         lines.append(f"{name:<22}{_number(fit.params[name]):>12}{_number(fit.std_errors[name]):>12}")
@@ -136,24 +133,30 @@ def _table(fit: Results) -> list[str]:
     return lines
 
 
-def _row(term: str, values: np.ndarray) -> str:
+def _columns(fit: Results) -> str:
+    """Heads of the columns; a posterior has no test statistics."""
+    if fit.posterior is not None:
+        return f"{'Mean':>12}{'Std. dev.':>12}{'P(>0)':>17}{'[95% cred. interval]':>25}"
+    letter = "z" if fit.df_resid is None else "t"
+    return f"{'Coef.':>12}{'Std. err.':>12}{letter:>9}{f'P>|{letter}|':>8}{'[95% conf. interval]':>25}"
+
+
+def _row(term: str, values: np.ndarray, *, above: float | None) -> str:
+    """One term; `above` is the posterior probability of a positive sign, which stands for statistic and p-value."""
     estimate, std_error, statistic, p_value, low, high = values
     name = term if len(term) <= 21 else term[:20] + "…"
     if not np.isfinite(std_error):
         return f"{name:<22}{_number(estimate):>12}{'.':>12}{'.':>9}{'.':>8}{'.':>13}{'.':>12}"
     p = "<0.001" if p_value < 0.001 else f"{p_value:.3f}"
-    return (
-        f"{name:<22}{_number(estimate):>12}{_number(std_error):>12}{statistic:>9.2f}{p:>8}"
-        f"{_number(low):>13}{_number(high):>12}"
-    )
+    test = f"{statistic:>9.2f}{p:>8}" if above is None else f"{above:>17.3f}"
+    return f"{name:<22}{_number(estimate):>12}{_number(std_error):>12}{test}{_number(low):>13}{_number(high):>12}"
 
 
 def _footer(fit: Results) -> str:
     record = fit.optimization
     if fit.posterior is not None:
         where = [] if record.bounds is None else [f"{record.parameter} in {_intervals(record.bounds)}"]
-        tails = "tails: twice the posterior probability of the other sign"
-        return "; ".join([repr(fit.posterior), *where, f"log-determinant: {record.logdet}", tails]) + "."
+        return "; ".join([repr(fit.posterior), *where, f"log-determinant by {record.logdet}"]) + "."
     parts = [f"Standard errors: {fit.cov_label}"]
     if fit.cov_type == "driscoll-kraay":
         parts[0] += f", bandwidth {fit.bandwidth}"
@@ -177,7 +180,9 @@ def _of_method(fit: Results) -> list[str]:
         return []
     parts = []
     if moments.first is not None:
-        parts.append(f"spatial two-stage least squares, instruments W to the power {moments.powers} of the regressors")
+        lags = "first spatial lag" if moments.powers == 1 else f"first {moments.powers} spatial lags"
+        own = " (lagged ones included)" if problem.spec.lag_x else ""
+        parts.append(f"spatial two-stage least squares, instruments: the {lags} of the regressors{own}")
     bounds = fit.optimization.bounds
     if problem.spec.lag_error and bounds is not None:
         kind = "equal" if moments.variances == "equal" else "different"

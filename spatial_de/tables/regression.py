@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import pandas as pd
 
 from spatial_de.errors import OptionError
 from spatial_de.tables import numbers
+from spatial_de.tables.facts import SPATIAL, Below, facts_of, is_lag, notes_on, show
 from spatial_de.tables.grid import Align, Grid, Row
 from spatial_de.wording import check_option, plural
 
@@ -19,29 +20,17 @@ if TYPE_CHECKING:
     from spatial_de.effects.core import Effects
     from spatial_de.results import Results
 
-Below = Literal["std_error", "p_value", "statistic", "conf_int", "none"]
-
 BLOCKS = (
     "Coefficients",
     "Spatial lags of regressors",
+    "Unit means of regressors",
     "Spatial parameters",
     "Direct effects",
     "Indirect effects",
     "Total effects",
 )
-_SPATIAL = ("rho", "lambda")
 _VARIANCES = ("sigma2_mu", "sigma2")
 _COLUMNS = ["model", "block", "term", "estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high"]
-_EFFECTS = {"none": "none", "individual": "units", "time": "times", "two-way": "units and times"}
-_BIAS = {"lee-yu": "Lee-Yu", "none": "direct", "correction": "bias-corrected"}
-_FACT_DECIMALS = {"Log-likelihood": 2, "AIC": 2, "R-squared": 3}
-_BELOW = {
-    "std_error": "Standard errors in brackets.",
-    "p_value": "p-values in brackets.",
-    "statistic": "z (for linear models t) statistics in brackets.",
-    "conf_int": "95 % confidence intervals in square brackets.",
-    "none": "",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,9 +98,12 @@ class RegressionTable:
             if block != present[0] or block != BLOCKS[0]:
                 rows.append(Row((block, *([""] * len(self.models))), rule=bool(rows), heading=True))
             rows += self._block(block)
-        facts = self.facts.astype(object)
-        for i, (name, values) in enumerate(facts.iterrows()):
-            rows.append(Row((str(name), *(_fact(str(name), value) for value in values)), rule=i == 0))
+        facts = [
+            (str(name), *(show(str(name), value) for value in values))
+            for name, values in self.facts.astype(object).iterrows()
+        ]
+        shown = [cells for cells in facts if any(cells[1:])]
+        rows += [Row(cells, rule=i == 0) for i, cells in enumerate(shown)]
         return Grid(
             header=("", *self.models),
             rows=tuple(rows),
@@ -134,6 +126,8 @@ class RegressionTable:
             return self.labels[term]
         if term.startswith("W_") and term[2:] in self.labels:
             return f"W × {self.labels[term[2:]]}"
+        if term.startswith("mean_") and term[5:] in self.labels:
+            return f"Mean of {self.labels[term[5:]]}"
         return term
 
     def _estimate(self, cell: pd.Series, decimals: int | None) -> str:
@@ -146,7 +140,8 @@ class RegressionTable:
     def _uncertainty(self, cell: pd.Series, decimals: int | None) -> str:
         if np.isnan(cell["estimate"]) or not np.isfinite(cell["std_error"]) or cell["std_error"] == 0.0:
             return ""
-        if self.below == "conf_int":
+        tested = not np.isnan(cell["p_value"])  # a posterior is not: its interval stands for statistics
+        if self.below == "conf_int" or (self.below in {"p_value", "statistic"} and not tested):
             return f"[{_number(cell['conf_low'], decimals)}, {_number(cell['conf_high'], decimals)}]"
         if self.below == "p_value":
             return f"({numbers.p_value(cell['p_value'])})"
@@ -193,9 +188,10 @@ def regression(
     effect_terms
         Regressors whose effects are shown; all by default.
     below
-        What stands in brackets below an estimate: "std_error", "p_value", "statistic", "conf_int", "none".
+        What stands in brackets below an estimate: "std_error", "p_value", "statistic", "conf_int", "none". Below a
+        posterior mean: its standard deviation, and for "p_value" and "statistic" the credible interval.
     stars
-        Mark p < 0.10, 0.05, 0.01 with one, two, three stars.
+        Mark p < 0.10, 0.05, 0.01 with one, two, three stars; a posterior mean never.
     digits
         Significant digits of the smallest standard error in a row; estimate and error get the same decimals.
     labels
@@ -225,16 +221,18 @@ def regression(
         if eff is not None:
             rows = _effect_rows(eff, head)
             blocks.append(rows if effect_terms is None else rows[rows["term"].isin(effect_terms)])
-    random = any(fit.random is not None for fit in fits)
-    facts = pd.DataFrame({head: _facts(fit, random=random) for fit, head in zip(fits, heads, strict=True)})
+    columns = pd.concat(blocks, ignore_index=True)[_COLUMNS]
+    bayes = [head for fit, head in zip(fits, heads, strict=True) if fit.posterior is not None]
+    columns.loc[columns["model"].isin(bayes), ["statistic", "p_value"]] = np.nan  # a posterior tests nothing
+    facts = facts_of(dict(zip(heads, fits, strict=True)))
     rules = set(facts.loc["Weights"]) - {"-"}
     if len(rules) == 1:  # one rule for all columns reads better below them
         facts = facts.drop(index="Weights")
         notes = (f"Weights: {rules.pop()}.", *notes)
     return RegressionTable(
-        numbers=pd.concat(blocks, ignore_index=True)[_COLUMNS],
+        numbers=columns,
         facts=facts,
-        notes=(*_notes(fits, found, below=below, stars=stars), *notes),
+        notes=(*notes_on(dict(zip(heads, fits, strict=True)), found, below=below, stars=stars), *notes),
         below=below,
         stars=stars,
         digits=digits,
@@ -274,66 +272,21 @@ def _effects(fits: list[Results], effects: bool | Sequence[Effects | None]) -> l
 def _coefficients(fit: Results, head: str) -> pd.DataFrame:
     frame = fit.to_frame()
     frame = frame[~frame["term"].isin(_VARIANCES)].assign(model=head)
-    lagged = [_is_lag(term, fit.params.index) for term in frame["term"]]
-    frame["block"] = np.where(frame["term"].isin(_SPATIAL), BLOCKS[2], np.where(lagged, BLOCKS[1], BLOCKS[0]))
-    return frame
+    return frame.assign(block=[_block_of(term, fit) for term in frame["term"]])
 
 
-def _is_lag(term: str, terms: pd.Index[Any]) -> bool:
-    """Whether a term is the spatial lag of another, and not a variable that is called so."""
-    return term.startswith("W_") and term[2:] in terms
+def _block_of(term: str, fit: Results) -> str:
+    if term in SPATIAL:
+        return "Spatial parameters"
+    if is_lag(term, fit.params.index):
+        return "Spatial lags of regressors"
+    return "Unit means of regressors" if term in fit.estimate.problem.mean_names else "Coefficients"
 
 
 def _effect_rows(effects: Effects, head: str) -> pd.DataFrame:
     frame = effects.to_frame().assign(model=head)
     frame["block"] = [f"{str(kind).capitalize()} effects" for kind in frame["effect"]]
     return frame.drop(columns="effect")
-
-
-def _facts(fit: Results, *, random: bool) -> dict[str, object]:
-    facts: dict[str, object] = {
-        "Observations": fit.nobs,
-        "in the likelihood": fit.n_likelihood if fit.method == "ml" else None,
-        "Log-likelihood": fit.loglik,
-        "AIC": fit.aic,
-        "R-squared": fit.r_squared,
-        "sigma²": fit.sigma2,
-    }
-    if random:
-        facts["sigma² of units"] = fit.sigma2_mu
-    if fit.times is not None:
-        facts |= {"Fixed effects": _EFFECTS[fit.fixed], "Estimation": _BIAS[fit.bias] if fit.fixed != "none" else "-"}
-    if random:
-        facts["Random effects"] = "-" if fit.random is None else "units, correlated" if fit.correlated else "units"
-    used = any(name in _SPATIAL or _is_lag(name, fit.params.index) for name in fit.params.index)
-    facts["Weights"] = fit.weights.provenance.rule if used and fit.weights is not None else "-"
-    facts["Standard errors"] = fit.cov_label
-    return facts
-
-
-def _notes(fits: list[Results], effects: list[Effects | None], *, below: Below, stars: bool) -> list[str]:
-    notes = [_BELOW[below]] if _BELOW[below] else []
-    if stars:
-        notes.append("* p < 0.10, ** p < 0.05, *** p < 0.01.")
-    shown = next((eff for eff in effects if eff is not None), None)
-    if shown is not None:
-        if shown.inference == "delta":
-            notes.append("Errors of effects by the delta method.")
-        else:
-            notes.append(
-                f"Errors of effects from {shown.draws:,} draws, seed {shown.seed}; their p-values from the shares of "
-                "draws on either side of zero."
-            )
-    if any(fit.method == "gmm" for fit in fits):
-        notes.append("R-squared without a likelihood: squared correlation with what regressors and lag explain.")
-    if any(fit.fixed != "none" and fit.random is None for fit in fits):
-        notes.append("R-squared: of the variation that fixed effects leave.")
-    if (
-        len({(fit.n_likelihood, fit.fixed, fit.bias if fit.fixed != "none" else None, fit.response) for fit in fits})
-        > 1
-    ):
-        notes.append("Log-likelihoods and AIC of columns with different data or transformations cannot be compared.")
-    return notes
 
 
 def _decimals(cells: pd.DataFrame, digits: int) -> int | None:
@@ -349,13 +302,3 @@ def _decimals(cells: pd.DataFrame, digits: int) -> int | None:
 
 def _number(value: float, decimals: int | None) -> str:
     return numbers.significant(value) if decimals is None else numbers.fixed(value, decimals)
-
-
-def _fact(name: str, value: object) -> str:
-    if value is None or (isinstance(value, float) and np.isnan(value)):
-        return ""
-    if isinstance(value, float):
-        return (
-            numbers.significant(value, 4) if name.startswith("sigma²") else numbers.fixed(value, _FACT_DECIMALS[name])
-        )
-    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -263,8 +263,35 @@ def test_without_its_unit_root_the_determinant_is_that_of_the_transformed_weight
     np.testing.assert_allclose(full.value(0.4) - logdet.value(0.4), np.log(0.6), atol=1e-9)
 
 
-def test_the_sketch_leaves_the_unit_root_out_too():
-    logdet = log_determinant(CASES["rook"], "sparse").without_unit_root().sketch()
-    full = log_determinant(CASES["rook"], "sparse").sketch()
-    np.testing.assert_allclose(full.value(0.5) - logdet.value(0.5), np.log(0.5), rtol=1e-12)
-    np.testing.assert_allclose(full.second(0.5) - logdet.second(0.5), -4.0, rtol=1e-12)
+def one_way(n=60):
+    """Row-standardised weights without a symmetric form: the sketch uses powers of W."""
+    i = np.arange(n)
+    raw = np.zeros((n, n))
+    raw[i, (i + 1) % n], raw[i, (i + 3) % n] = 1.0, np.random.default_rng(4).uniform(0.2, 1.0, n)
+    return SpatialWeights(raw, range(n), normalization="row")
+
+
+@pytest.mark.parametrize(
+    "w", [lattice(5), lattice(7), CASES["rook"], one_way()], ids=["5 x 5", "7 x 7", "rook", "one way"]
+)
+def test_the_sketch_leaves_the_unit_root_out_too(w):
+    """Also next to rho = 1: a random weight of the unit root there would make the sketch infinite, of either sign."""
+    W = w.sparse.toarray()
+    F = np.linalg.svd(np.eye(w.n) - 1.0 / w.n)[0][:, : w.n - 1]
+    small = F.T @ W @ F
+    logdet = log_determinant(w, "sparse").without_unit_root().sketch()
+    for rho in (-0.4, 0.5, 0.9, 0.99, 1.0 - 1e-6, 1.0 - 1e-9):
+        exact = np.linalg.slogdet(np.eye(w.n - 1) - rho * small)[1]
+        assert abs(logdet.value(rho) - exact) < 3.0 + 0.25 * abs(exact), rho
+    assert logdet.value(0.0) == pytest.approx(0.0, abs=1e-12)
+    assert logdet.first(0.0) == pytest.approx(-np.trace(small), abs=1e-9)  # low moments are exact
+    assert logdet.second(0.0) == pytest.approx(-np.trace(small @ small), rel=1e-9)
+
+
+def test_probes_without_the_unit_root_are_unbiased():
+    w = CASES["rook"]
+    W = w.sparse.toarray()
+    for rho in (0.5, 0.9):
+        exact = np.linalg.slogdet(np.eye(w.n) - rho * W)[1] - np.log(1.0 - rho)
+        found = log_determinant(w, "stochastic").without_unit_root()
+        assert abs(found.value(rho) - exact) < 4.0 * found.std_error(rho)

@@ -1,20 +1,22 @@
 """The summary: its layout on Columbus, and that the numbers printed are those of the fit."""
 
 import re
+import warnings
 
 import numpy as np
 import pytest
 
 import spatial_de as sde
+from spatial_de.errors import EstimationWarning
 from spatial_de.models import MODELS
 
 LAYOUT = """\
                                Spatial Durbin model (SDM)
 ========================================================================================
 Response       CRIME                                  Observations                    49
-Units          49                                     in the likelihood               49
-Weights        matrix given by the user, row          Log-likelihood           -182.0161
-                                                      AIC                       378.0322
+Estimator      ML                                     in the likelihood               49
+Units          49                                     Log-likelihood           -182.0161
+Weights        matrix given by the user, row          AIC                       378.0322
                                                       BIC                       391.2750
                                                       R-squared                   0.6534
 ========================================================================================
@@ -111,7 +113,40 @@ def test_numbers_of_any_size_fit_their_columns(scale, shown, provinces):
 def test_gmm_says_what_it_does_not_have(crime):
     table, w = crime
     text = sde.fit("CRIME ~ INC + HOVAL", table, w, model="sar", method="gmm").summary()
-    assert "spatial two-stage least squares, instruments W to the power" in text
+    assert "instruments: the first spatial lag of the regressors." in " ".join(text.split())
+    assert re.search(r"^Estimator +S2SLS ", text, flags=re.MULTILINE)
     assert re.search(r"Pseudo R-squared +0\.\d{4}$", text, flags=re.MULTILINE)
-    assert re.search(r"Hansen J\(1\) +\d", text, flags=re.MULTILINE)
+    assert re.search(r"Sargan J\(1\) +\d", text, flags=re.MULTILINE)
     assert not re.search("nan|likelihood|AIC", text)
+
+
+def test_a_posterior_has_no_test_statistics(crime):
+    table, w = crime
+    fit = sde.fit("CRIME ~ INC + HOVAL", table, w, model="sar", method="bayes", draws=500)
+    lines = fit.summary().splitlines()
+    assert any(re.match("Estimator +Bayes ", line) for line in lines)
+    head = next(line for line in lines if "Mean" in line)
+    assert head.split() == ["CRIME", "Mean", "Std.", "dev.", "P(>0)", "[95%", "cred.", "interval]"]
+    for term in ("INC", "rho"):
+        cells = next(line for line in lines if line.startswith(f"{term} ")).split()
+        assert cells[3] == f"{(fit.posterior.draws[term] > 0).mean():.3f}"
+    assert not re.search(r"P>\||p-value|\bnan\b", fit.summary())
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "estimator"),
+    [
+        ("ols", {}, "OLS"),
+        ("slx", {}, "OLS"),
+        ("sem", {}, "ML"),
+        ("sdm", {"method": "gmm"}, "S2SLS"),
+        ("sac", {"method": "gmm"}, "GS2SLS"),
+        ("sem", {"method": "gmm"}, "GMM"),
+        ("ols", {"method": "bayes", "draws": 200}, "Bayes"),
+    ],
+)
+def test_the_estimator_is_named(crime, model, options, estimator):
+    table, w = crime
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", EstimationWarning)
+        assert sde.fit("CRIME ~ INC + HOVAL", table, w, model=model, **options).estimator == estimator

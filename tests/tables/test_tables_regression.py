@@ -129,10 +129,13 @@ def test_wide_keeps_unrounded_numbers_and_the_facts(table, fits):
     assert list(wide.columns) == table.models
 
 
-def test_cross_section_has_no_lines_on_panel_effects(ring, panel):
+def test_cross_section_has_no_lines_on_panel_effects(ring, panel, fits):
     frame = panel.frame.xs(2001, level="year")
     fit = sde.fit("y ~ x1 + x_2", frame, ring, model="sar")
     assert "Fixed effects" not in regression([fit]).facts.index
+    beside = regression([fit, fits[1]]).facts  # the order of rows does not depend on that of columns
+    assert list(beside.index) == list(regression([fits[1], fit]).facts.index)
+    assert list(beside.loc["Fixed effects"]) == ["none", "units and times"]
 
 
 def test_moments_have_no_likelihood_to_show(ring, panel):
@@ -188,3 +191,114 @@ def test_random_effects_beside_fixed_ones(panel, ring):
     assert float(shown["sigma² of units"][0]) == pytest.approx(random.sigma2_mu, rel=1e-3)
     assert shown["sigma² of units"][1] == ""
     assert "Random effects" not in regression([fixed]).facts.index
+
+
+@pytest.fixture(scope="module")
+def methods(panel, ring):
+    """The same cross-section by maximum likelihood, by moments and as a posterior."""
+    frame = panel.frame.xs(2001, level="year")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", EstimationWarning)  # twelve units make weak instruments
+        options = ({}, {"method": "gmm"}, {"method": "bayes", "draws": 400})
+        return [sde.fit("y ~ x1 + x_2", frame, ring, model="sar", **how) for how in options]
+
+
+FORMATS = ["csv", "md", "tex", "html", "txt"]
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("below", ["std_error", "p_value", "statistic", "conf_int", "none"])
+def test_a_posterior_is_not_tested(methods, below, kind):
+    shown = regression([methods[2]], effects=True, below=below)
+    text = render(shown, kind)
+    assert shown.numbers[["statistic", "p_value"]].isna().all(axis=None)
+    assert not re.search(
+        r"\d\*|\*\*|p &lt;|p <|p-value|p_value|statistic|confidence|tandard error", text.replace("**(1)", "")
+    )
+    if kind != "csv":
+        assert "Posterior means" in text
+
+
+@pytest.mark.parametrize("below", ["p_value", "statistic", "conf_int", "std_error"])
+def test_below_a_posterior_mean_stands_its_spread(methods, below):
+    posterior = methods[2].posterior.draws["x1"]
+    rows = regression(methods, below=below, digits=3).grid().rows
+    cell = rows[[row.cells[0] for row in rows].index("x1") + 1].cells[3]
+    if below == "std_error":
+        assert float(cell.strip("()")) == pytest.approx(posterior.std(ddof=1), rel=0.01)
+    else:
+        ends = [float(end) for end in cell.strip("[]").split(", ")]
+        assert ends == pytest.approx(np.quantile(posterior, [0.025, 0.975]), abs=0.002)
+
+
+def test_stars_of_the_other_columns_stay(panel, ring):
+    """x1 has an effect of one: beside its posterior mean, the same estimate by maximum likelihood is starred."""
+    ml, bayes = (sde.fit("y ~ x1", panel, ring, model="sar", method=method) for method in ("ml", "bayes"))
+    rows = {row.cells[0]: row.cells for row in regression([ml, bayes]).grid().rows}
+    assert rows["x1"][1].endswith("***")
+    assert "*" not in rows["x1"][2]
+
+
+def test_notes_say_which_columns_are_posteriors(methods):
+    notes = regression(methods, names=["ML", "moments", "posterior"], effects=[None, None, methods[2].effects()]).notes
+    assert "Standard errors in brackets." in notes
+    assert "posterior: posterior means, standard deviations in brackets." in notes
+    assert "Errors of effects from 400 draws of the posterior, seed 0." in notes
+    alone = regression(methods[2:]).notes
+    assert alone[0] == "Posterior means, standard deviations in brackets."
+    assert not any("p <" in note or "tandard errors" in note for note in alone)
+
+
+def test_effects_of_different_sources_name_their_columns(methods):
+    found = [methods[0].effects("delta"), None, methods[2].effects()]
+    notes = regression(methods, effects=found).notes
+    assert "Errors of effects in (1) SAR by the delta method." in notes
+    assert "Errors of effects in (3) SAR from 400 draws of the posterior, seed 0." in notes
+
+
+def test_facts_are_those_of_the_method(methods):
+    ml, gmm, bayes = methods
+    table = regression(methods, names=["ml", "gmm", "bayes"])
+    facts, shown = table.facts, {row.cells[0]: row.cells[1:] for row in table.grid().rows}
+    assert list(facts.loc["Estimator"]) == ["ML", "S2SLS", "Bayes"]
+    assert shown["Log-likelihood"] == (f"{ml.loglik:.2f}", "", "")
+    assert shown["in the likelihood"] == ("12", "", "12")
+    assert facts.loc["J statistic", "gmm"] == gmm.overidentification.statistic
+    assert shown["p-value of J"] == ("", f"{gmm.overidentification.p_value:.3f}", "")
+    assert shown["First-stage F"][1] == f"{gmm.first_stage.F:.2f}"
+    assert facts.loc["Log marginal likelihood", "bayes"] == bayes.posterior.log_marginal_likelihood
+    assert shown["Draws"] == ("", "", "400")
+    assert "R-hat" not in shown  # independent draws
+    assert shown["Standard errors"] == ("classical", "classical", "-")
+    assert not {"Estimator", "J statistic", "Draws"} & set(regression([ml]).facts.index)
+
+
+def test_likelihoods_are_compared_only_where_there_are_some(methods, panel, ring):
+    clustered = sde.fit("y ~ x1 + x_2", panel, ring, model="sar")
+    assert any("cannot be compared" in note for note in regression([methods[0], clustered]).notes)
+    assert not any("cannot be compared" in note for note in regression([methods[1], methods[2], clustered]).notes)
+
+
+def test_variance_components_of_random_effects(panel, ring):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", EstimationWarning)
+        fit = sde.fit("y ~ x1 + x_2", panel, ring, model="sem", random="kkp", correlated=True)
+    table = regression([fit], labels={"x1": "Digital index"})
+    assert table.facts.loc["Share of units"].item() == fit.sigma2_mu / (fit.sigma2_mu + fit.sigma2)
+    assert table.facts.loc["Random effects"].item() == "units (KKP), correlated"
+    means = table.numbers.loc[table.numbers["block"] == "Unit means of regressors", "term"]
+    assert list(means) == ["mean_x1", "mean_x_2"]
+    assert "Mean of Digital index" in render(table, "txt")
+
+
+def test_effects_are_shown_without_tests_of_a_posterior_and_without_nan(methods):
+    ml, _, bayes = methods
+    for shown in (repr(bayes.effects()), bayes.effects()._repr_html_()):
+        assert "p_value" not in shown
+        assert "statistic" not in shown
+        assert "conf_low" in shown
+    assert "p_value" in repr(ml.effects())
+    by_order = ml.effects_by_order(2)  # a unit has no effect on itself through its neighbours' neighbours alone
+    assert by_order.table["statistic"].isna().any()
+    assert "nan" not in repr(by_order).lower()
+    assert "nan" not in by_order._repr_html_().lower()
