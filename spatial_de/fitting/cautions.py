@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spatial_de.errors import EstimationWarning, IdentificationError
+from spatial_de.models.optimise import MARGIN
 from spatial_de.weights.stacked import StackedWeights
 from spatial_de.wording import name_some
 
@@ -113,23 +114,37 @@ def warn_of_endogenous_weights(design: Design, used: dict[str, SpatialWeights]) 
 
 
 def warn_of_bound(estimate: Estimate) -> None:
-    """Warn of a spatial parameter at the end of its admissible interval, if one is."""
+    """Warn of the spatial parameters at the end of their admissible intervals, if any is."""
     record = estimate.optimization
     if record.converged or record.bounds is None:
         return
-    pairs: tuple[Any, ...] = record.bounds if isinstance(record.bounds[0], tuple) else (record.bounds,)
-    found = {"rho": estimate.rho, "lambda": estimate.lam}
-    names = [name for name in record.parameter.split(" and ") if name in found]
-    # of two parameters the one that is at its bound is meant
-    at = min(range(len(names)), key=lambda i: min(found[names[i]] - pairs[i][0], pairs[i][1] - found[names[i]]))
-    name = names[at]
+    at = _at_bounds(record.parameter, record.bounds, values={"rho": estimate.rho, "lambda": estimate.lam})
+    names, intervals = " and ".join(at), " and ".join(f"({low:.4f}, {high:.4f})" for low, high in at.values())
+    where = (
+        "is at the bound of its admissible interval"
+        if len(at) == 1
+        else "are at the bounds of their admissible intervals"
+    )
     warnings.warn(
-        f"{name} is at the bound of its admissible interval ({pairs[at][0]:.4f}, {pairs[at][1]:.4f}): this is not an "
-        "interior maximum, there are no standard errors, and effects are not defined. Often a sign of a missing "
-        "trend, of missing time effects, or of weights with very many links.",
+        f"{names} {where} {intervals}: this is not an interior maximum, where alone the curvature tells how precise "
+        "estimates are. There are no standard errors (NaN), and effects are not defined. Often a sign of few "
+        "observations for the model (choose one with fewer spatial terms), of a missing trend or missing time effects "
+        "(add them), or of weights with very many links (use sparser ones).",
         EstimationWarning,
         stacklevel=3,
     )
+
+
+def _at_bounds(parameter: str, bounds: tuple[Any, ...], *, values: dict[str, float]) -> dict[str, tuple[float, float]]:
+    """Intervals of the parameters at their bounds: the nearest in widths of its interval, others within the margin.
+
+    The record of a search says that it ended at a bound, and not for which of two parameters.
+    """
+    pairs = bounds if isinstance(bounds[0], tuple) else (bounds,)
+    intervals = {name: pair for name, pair in zip(parameter.split(" and "), pairs, strict=True) if name in values}
+    gaps = {n: min(values[n] - low, high - values[n]) / (high - low) for n, (low, high) in intervals.items()}
+    reach = max(MARGIN, min(gaps.values()))
+    return {name: pair for name, pair in intervals.items() if gaps[name] <= reach}
 
 
 def warn_of_no_unit_effects(estimate: Estimate) -> None:
