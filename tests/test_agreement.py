@@ -128,3 +128,38 @@ def test_ours_is_the_highest_of_all_maxima_and_so_is_spatialregs(script, sample,
     assert fits
     estimates = [c for fit in fits for c in script.compare(fit) if c.kind in {"estimate", "logL"}]
     assert all(c.matched for c in estimates)
+
+
+def test_random_effects_are_exact_and_errors_of_splm_have_their_reason(script):
+    data = script.load()["cigarettes"]
+    row = script.row(data, script.Case(data.name, "sar", random="bsk"))
+    assert row.ours.interior
+    assert row.worst < 1e-9
+    [fit] = [f for f in script.read() if f.case == row.case]
+    misses = [script.explain(c) for c in script.compare(fit) if not c.matched]
+    assert {one.comparison.label for one in misses} >= {"Intercept", "logp", "logy"}
+    assert all(one.reason for one in misses)
+    c = next(m.comparison for m in misses if m.comparison.kind == "standard error" and m.comparison.label == "logp")
+    assert script.explain(replace(c, theirs=1.001 * c.theirs)).reason is None
+
+
+def test_moments_are_exact_and_spreg_has_fewer_instruments_with_binary_weights(script):
+    data = script.load()["columbus-binary"]
+    row = script.row(data, script.Case(data.name, "sac", method="gmm-robust"))
+    assert row.worst < 1e-9
+    [fit] = [f for f in script.read() if f.case == row.case]
+    misses = [script.explain(c) for c in script.compare(fit) if not c.matched]
+    assert misses
+    assert all(one.reason for one in misses)
+    rho = next(one.comparison for one in misses if one.comparison.label == "rho")
+    assert script.explain(replace(rho, theirs=1.01 * rho.theirs)).reason is None
+
+
+def test_panels_with_gaps_are_exact(script):
+    from agreement_parts.gaps import SAMPLE, compare, thinned
+
+    one = thinned(script.load()[SAMPLE])
+    gap = compare(one, "sdm", "two-way", bias="lee-yu", missing="zero")
+    assert gap.worst < 1e-8
+    assert script.complaints([], [replace(gap, errors=1e-5)])
+    assert script.complaints([], [gap]) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Literal
 
 import numpy as np
 
@@ -21,12 +22,13 @@ GRID = 7e-3  # what a log-determinant looked up at the nearest of a thousand poi
 class Reason:
     """Why, in words, and the check of a comparison.
 
-    `computed` says whether the check computes the peer's figure; else it only sees that everything around it is right.
+    `check` says how far the check goes: it computes the peer's figure (to 2e-3 or the digits printed), it sees that the
+    figure lies within a wider bound of where the reason puts it, or only that everything around the figure is right.
     """
 
     text: str
     holds: Callable[[Comparison], bool]
-    computed: bool = True
+    check: Literal["computed", "bounded", "around"] = "bounded"
     random: bool | None = False  # for fits with random effects, for others, or (None) for both
 
 
@@ -411,26 +413,31 @@ def _moments_search(c: Comparison) -> bool:
 
 
 REASONS: tuple[Reason, ...] = (
-    Reason("the peer prints no number here (NaN)", _no_number, computed=False, random=None),
+    Reason("the peer prints no number here (NaN)", _no_number, check="around", random=None),
     Reason(
         "total effects by (beta + theta) / (1 - rho), which holds only where the rows of W add up to one",
         _flat_total,
+        check="computed",
     ),
     Reason(
         "the direct effect is beta tr(S)/n, without theta tr(S W)/n, and the indirect one takes the rest",
         _theta_left_out,
+        check="computed",
     ),
     Reason(
         "the peer's log-determinant is not that of I - rho W (binary weights; spatialreg 1.2-6 with Matrix 1.5-3, "
         "spreg method='ord'): at its own estimates the exact log-likelihood lies below the one it prints, and its "
         "coefficients are those that belong to its rho",
         _wrong_determinant,
+        check="around",
     ),
-    Reason("spreg method='ord' takes the traces of the information from a symmetrised W", _symmetrised),
+    Reason(
+        "spreg method='ord' takes the traces of the information from a symmetrised W", _symmetrised, check="computed"
+    ),
     Reason(
         "a numerical Hessian: the estimates are ours, the standard errors come from finite differences",
         _numerical_hessian,
-        computed=False,
+        check="around",
     ),
     Reason(
         "the peer's search stops early: its log-likelihood is below the maximum by less than 1e-6, and the number is "
@@ -462,20 +469,21 @@ REASONS: tuple[Reason, ...] = (
     Reason(
         "the switch rescales the standard error of the spatial parameter by another factor than the rest",
         _switched_error,
-        computed=False,
+        check="around",
     ),
-    Reason("the concentrated objective without its constants", _without_constants),
-    Reason("variance divided by N T - N, without the regressors", _degrees_of_freedom),
-    Reason("log-likelihood of residuals that still hold the mean of the levels", _levels, computed=False),
+    Reason("the concentrated objective without its constants", _without_constants, check="computed"),
+    Reason("variance divided by N T - N, without the regressors", _degrees_of_freedom, check="computed"),
+    Reason("log-likelihood of residuals that still hold the mean of the levels", _levels, check="around"),
     Reason(
         "moments of a spatial error: the numerical search for their minimum ends early, and the number is within 2e-3",
         _moments_search,
-        computed=False,
+        check="around",
     ),
     Reason(
         "moments with binary weights: the lag of the constant, which these weights make a variable, is not among the "
         "instruments",
         _fewer_instruments,
+        check="computed",
     ),
     Reason(
         "random effects: the peer's search ends where its log-likelihood is below the maximum by less than 1e-6, and "
@@ -487,12 +495,13 @@ REASONS: tuple[Reason, ...] = (
         "random effects: standard errors of the coefficients as if rho and lambda were known, the inverse of Z'V^-1 Z; "
         "too small wherever a lagged response makes them depend on rho",
         _known_spatial,
+        check="computed",
         random=True,
     ),
     Reason(
         "random effects: standard errors of rho and lambda from finite differences, within 0.5 % of ours",
         _random_hessian,
-        computed=False,
+        check="around",
         random=True,
     ),
 )

@@ -66,7 +66,7 @@ def decompose(estimate: Estimate) -> Decomposition:
     """Trend, signal and noise of the data that a model was fitted to.
 
     Effects are what is left of ``A y - X beta - V X theta`` when the disturbances u of the fit are taken out, so that
-    ``B u`` are its innovations.
+    ``B u`` are its innovations. Random ones are those that are predicted, with what unit means of regressors tell.
 
     References
     ----------
@@ -76,9 +76,10 @@ def decompose(estimate: Estimate) -> Decomposition:
     y = problem.design.y
     lagged = estimate.rho * lag_rows(problem.weights, y) if estimate.rho and problem.weights is not None else 0.0
     rest = y - lagged - systematic(estimate, problem.design.X, problem.durbin_weights)
-    u = rest if problem.effects == "none" else _disturbances(estimate)
+    plain = problem.effects == "none" and estimate.random is None
+    u = rest if plain else _disturbances(estimate) - predicted_shift(estimate)
     across = estimate.lam * lag_rows(problem.error_weights, u) if problem.error_weights is not None else 0.0 * u
-    unit, time = _effects(problem.effects, rest - u)
+    unit, time = _effects("individual" if estimate.random is not None else problem.effects, rest - u)
     return Decomposition(
         trend=y - lagged - u,
         signal=lagged + across,
@@ -86,6 +87,21 @@ def decompose(estimate: Estimate) -> Decomposition:
         unit_effects=unit,
         time_effects=time,
     )
+
+
+def predicted_shift(estimate: Estimate) -> NDArray[np.float64] | float:
+    """What predicted random effects add to ``A y``, in units of the response, shape (N,); zero without them.
+
+    Effects that share the spatial error go through ``B^-1``.
+    """
+    random, problem = estimate.random, estimate.problem
+    if random is None:
+        return 0.0
+    if problem.random != "kkp" or problem.error_weights is None:
+        return random.predicted * problem.y_scale
+    none = np.zeros((1, len(random.predicted)))
+    moved = simulate(none, random.predicted[None, None], error_weights=problem.error_weights, lam=estimate.lam)
+    return np.asarray(moved[0, 0] * problem.y_scale)
 
 
 def _disturbances(estimate: Estimate) -> NDArray[np.float64]:
@@ -123,6 +139,42 @@ def leave_one_out(estimate: Estimate, parts: Decomposition) -> NDArray[np.float6
     scores = (root.T @ parts.noise.T).T
     diagonal = (root * root).sum(axis=0)
     return np.asarray(problem.design.y - scores / diagonal)
+
+
+def leave_one_out_with_random_effects(estimate: Estimate) -> NDArray[np.float64]:
+    """``E[y_it | all others]``, those of the unit at other times among them, shape (T, N).
+
+    ``y - (Q (y - m))_it / Q_it,it`` with the precision ``Q = A' Omega^-1 A`` of all times together:
+    ``Omega^-1 = (I - J) (x) B'B + J (x) P``, J the mean over the times, P the precision of T times the unit means.
+
+    References
+    ----------
+    Baltagi, B. H., Bresson, G. and Pirotte, A. (2012). Forecasting with spatial panel data. *Computational Statistics
+    and Data Analysis* 56, 3381-3397.
+    """
+    problem, random = estimate.problem, estimate.random
+    if random is None:
+        raise ValueError("a fit without random effects has no such prediction")
+    A, B = _dense_filters(estimate)
+    T, tau = problem.y.shape[0], float(np.expm1(random.omega))
+    own = B.T @ B
+    shares = problem.random == "kkp"
+    between = own / (1.0 + tau) if shares else B.T @ np.linalg.solve(np.eye(len(B)) + tau * B @ B.T, B)
+    u = disturbances(estimate)
+    means = u.mean(axis=0)
+    scores = ((u - means) @ own + means @ between) @ A
+    diagonal = np.sum(A * (((1.0 - 1.0 / T) * own + between / T) @ A), axis=0)
+    return np.asarray(problem.design.y - scores / diagonal)
+
+
+def _dense_filters(estimate: Estimate) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """``A`` and ``B``, identities in models without weights."""
+    problem = estimate.problem
+    eye = np.eye(problem.y.shape[1])
+    if problem.weights is None:
+        return eye, eye
+    W, M = problem.dense_weights()
+    return eye - estimate.rho * W, eye - estimate.lam * M
 
 
 def best_prediction(

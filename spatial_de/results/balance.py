@@ -1,4 +1,4 @@
-"""What needs a balanced panel under one W, without random effects."""
+"""What needs a balanced panel under one W, or no random effects."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ if TYPE_CHECKING:
     from spatial_de.results.core import Results
 
 
-def refuse_without(fit: Results, what: str) -> None:
-    """Raise `OptionError` for fits that `what`, in words, cannot be had of."""
-    if fit.random is not None:
-        raise OptionError(f"{what} is not available with random effects: use fixed effects, or fixed='none'.")
+def refuse_cells(fit: Results, what: str) -> None:
+    """Raise `OptionError` for panels with gaps, and under weights that change, of which `what` cannot be had."""
     if isinstance(fit.estimate.problem.layout, Cells):
         raise OptionError(
             f"{what} is not available for panels that are not balanced, or weights that change over time: "
             "panel.balance() makes a balanced one."
         )
+
+
+def refuse_random(fit: Results, what: str) -> None:
+    """Raise `OptionError` for fits with random effects, of which `what` cannot be had."""
+    if fit.random is not None:
+        raise OptionError(f"{what} is not available with random effects: use fixed effects, or fixed='none'.")

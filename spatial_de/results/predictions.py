@@ -9,10 +9,17 @@ import pandas as pd
 
 from spatial_de.errors import AlignmentError, ConvergenceError, DataError, OptionError
 from spatial_de.models import SpatialLinks
-from spatial_de.models.prediction import best_prediction, decompose, expectation, leave_one_out, systematic
+from spatial_de.models.prediction import (
+    best_prediction,
+    decompose,
+    expectation,
+    leave_one_out,
+    leave_one_out_with_random_effects,
+    systematic,
+)
 from spatial_de.panel import Panel
 from spatial_de.panel.design import evaluate_again
-from spatial_de.results.balance import refuse_without
+from spatial_de.results.balance import refuse_cells
 from spatial_de.wording import check_option, name_some
 
 if TYPE_CHECKING:
@@ -29,7 +36,7 @@ TimeEffect = float | dict[Any, float] | pd.Series | None
 
 def parts(fit: Results) -> pd.DataFrame:
     """Trend, signal and noise, indexed like the data."""
-    refuse_without(fit, "decompose()")
+    _refuse(fit, "decompose()")
     found = decompose(fit.estimate)
     columns = {"trend": found.trend, "signal": found.signal, "noise": found.noise}
     return pd.DataFrame({name: _series(fit, values) for name, values in columns.items()})
@@ -40,7 +47,7 @@ def effects(fit: Results, axis: Literal["unit", "time"]) -> pd.Series | None:
     random = fit.estimate.random
     if random is not None and axis == "unit":
         return pd.Series(random.predicted * fit.estimate.problem.y_scale, index=fit.units, name="unit_effect")
-    refuse_without(fit, "unit_effects or time_effects")
+    _refuse(fit, "unit_effects or time_effects")
     found: Decomposition = decompose(fit.estimate)
     values, labels = (found.unit_effects, fit.units) if axis == "unit" else (found.time_effects, fit.times)
     return None if values is None else pd.Series(values, index=labels, name=f"{axis}_effect")
@@ -56,6 +63,8 @@ def in_sample(fit: Results, kind: Kind) -> pd.Series:
         values = expectation(fit.estimate, found.trend, fit.estimate.problem.weights)
     elif kind == "conditional":
         values = found.trend + found.signal
+    elif fit.estimate.random is not None:
+        values = leave_one_out_with_random_effects(fit.estimate)
     else:
         values = leave_one_out(fit.estimate, found)
     return _series(fit, values).rename("prediction")
@@ -151,10 +160,19 @@ def predict(
 
 def _check(fit: Results, kind: Kind) -> None:
     check_option(kind, _KINDS, "kind")
-    refuse_without(fit, "predict()")
+    _refuse(fit, "predict()")
     if kind in {"reduced", "blup"} and not fit.converged:
         raise ConvergenceError(
             f"kind={kind!r} needs the inverse of I - rho W, which does not exist at the bound that the estimate is at."
+        )
+
+
+def _refuse(fit: Results, what: str) -> None:
+    refuse_cells(fit, what)
+    if fit.random is not None and fit.fixed != "none":
+        raise OptionError(
+            f"{what} is not available with random effects beside fixed={fit.fixed!r}: use fixed='none', or effects of "
+            "units and times that are both fixed, fixed='two-way'."
         )
 
 

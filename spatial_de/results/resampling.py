@@ -10,7 +10,7 @@ import pandas as pd
 
 from spatial_de.errors import ConvergenceError, EstimationWarning, OptionError
 from spatial_de.models.bootstrap import bootstrap
-from spatial_de.results.balance import refuse_without
+from spatial_de.results.balance import refuse_cells, refuse_random
 from spatial_de.wording import check_whole
 
 if TYPE_CHECKING:
@@ -92,7 +92,8 @@ def resample(fit: Results, draws: int, seed: int, *, n_jobs: int, progress: bool
     check_whole(seed, "seed", least=0)
     if fit.method != "ml":
         raise OptionError(f"The bootstrap is for method='ml'; this fit used {fit.method!r}: use its standard errors.")
-    refuse_without(fit, "bootstrap()")
+    refuse_random(fit, "bootstrap()")
+    refuse_cells(fit, "bootstrap()")
     if not fit.converged:
         raise ConvergenceError("The estimate is at its bound: there is nothing that a bootstrap could start from.")
     found = bootstrap(fit.estimate, draws=draws, seed=seed, n_jobs=n_jobs, progress=progress)

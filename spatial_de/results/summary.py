@@ -187,7 +187,7 @@ def _of_method(fit: Results) -> list[str]:
     if problem.spec.lag_error and bounds is not None:
         kind = "equal" if moments.variances == "equal" else "different"
         parts.append(f"generalised moments of the error, {kind} variances, lambda in {_intervals(bounds)}")
-    parts.append("sigma2 has no standard error, since moments have no likelihood that would give one")
+    parts.append("sigma2 has no standard error, since the moments give none")
     return parts
 
 

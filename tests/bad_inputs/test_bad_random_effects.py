@@ -67,9 +67,9 @@ REFUSED = {
         "Two parameters would be called 'sigma2_mu'",
     ),
     "time effects absorb": (lambda: fit("y ~ x + price", fixed="time"), "'price'"),
-    "predictions": (lambda: fit().predict(), "predict() is not available with random effects"),
+    "predictions": (lambda: fit(fixed="time").predict(), "predict() is not available with random effects beside"),
     "bootstraps": (lambda: fit().bootstrap(), "bootstrap() is not available with random effects"),
-    "effects of times": (lambda: fit().time_effects, "not available with random effects"),
+    "effects of times": (lambda: fit(fixed="time").time_effects, "not available with random effects"),
 }
 
 

@@ -113,7 +113,7 @@ def test_numbers_of_any_size_fit_their_columns(scale, shown, provinces):
 def test_gmm_says_what_it_does_not_have(crime):
     table, w = crime
     text = sde.fit("CRIME ~ INC + HOVAL", table, w, model="sar", method="gmm").summary()
-    assert "instruments: the first spatial lag of the regressors." in " ".join(text.split())
+    assert "instruments: the first spatial lag of the regressors;" in " ".join(text.split())
     assert re.search(r"^Estimator +S2SLS ", text, flags=re.MULTILINE)
     assert re.search(r"Pseudo R-squared +0\.\d{4}$", text, flags=re.MULTILINE)
     assert re.search(r"Sargan J\(1\) +\d", text, flags=re.MULTILINE)
