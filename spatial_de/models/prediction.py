@@ -6,6 +6,7 @@ the effects of units and times.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from spatial_de.models.bootstrap import disturbances
 from spatial_de.models.replications import lag_rows
 from spatial_de.models.simulation import simulate
 from spatial_de.panel.design import INTERCEPT
+from spatial_de.panel.layout import Balanced, Cells
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,7 +51,11 @@ class Decomposition:
 
 
 def systematic(
-    estimate: Estimate, X: NDArray[np.float64], durbin_weights: SpatialWeights | None
+    estimate: Estimate,
+    X: NDArray[np.float64],
+    durbin_weights: SpatialWeights | None,
+    *,
+    lag: Callable[[SpatialWeights, NDArray[np.float64]], NDArray[np.float64]] = lag_rows,
 ) -> NDArray[np.float64]:
     """Intercept, ``X beta`` and ``V X theta`` in units of the response, shape (T, N), for regressors (T, N, k)."""
     value = dict(zip(estimate.names, estimate.params.tolist(), strict=True))
@@ -58,7 +64,7 @@ def systematic(
     out = X @ np.array([value[name] for name in names]) + value.get(INTERCEPT, 0.0)
     if problem.lagged and durbin_weights is not None:
         theta = np.array([value[f"W_{names[j]}"] for j in problem.lagged])
-        out = out + lag_rows(durbin_weights, X[:, :, list(problem.lagged)] @ theta)
+        out = out + lag(durbin_weights, X[:, :, list(problem.lagged)] @ theta)
     return np.asarray(out)
 
 
@@ -74,12 +80,14 @@ def decompose(estimate: Estimate) -> Decomposition:
     """
     problem = estimate.problem
     y = problem.design.y
-    lagged = estimate.rho * lag_rows(problem.weights, y) if estimate.rho and problem.weights is not None else 0.0
-    rest = y - lagged - systematic(estimate, problem.design.X, problem.durbin_weights)
+    layout = problem.layout
+    lagged = estimate.rho * layout.lag(problem.weights, y) if estimate.rho and problem.weights is not None else 0.0
+    known = systematic(estimate, problem.design.X, problem.durbin_weights, lag=layout.lag)
+    rest = (y - lagged - known) * layout.ones
     plain = problem.effects == "none" and estimate.random is None
     u = rest if plain else _disturbances(estimate) - predicted_shift(estimate)
-    across = estimate.lam * lag_rows(problem.error_weights, u) if problem.error_weights is not None else 0.0 * u
-    unit, time = _effects("individual" if estimate.random is not None else problem.effects, rest - u)
+    across = estimate.lam * layout.lag(problem.error_weights, u) if problem.error_weights is not None else 0.0 * u
+    unit, time = layout.split(rest - u, "individual" if estimate.random is not None else problem.effects)
     return Decomposition(
         trend=y - lagged - u,
         signal=lagged + across,
@@ -107,23 +115,24 @@ def predicted_shift(estimate: Estimate) -> NDArray[np.float64] | float:
 def _disturbances(estimate: Estimate) -> NDArray[np.float64]:
     """Disturbances u without effects, such that B u has the zero means that effects of times leave."""
     problem, u = estimate.problem, disturbances(estimate)
-    if not estimate.lam or problem.error_weights is None or problem.eliminated not in {"time", "two-way"}:
+    times = problem.eliminated in {"time", "two-way"} and isinstance(problem.layout, Balanced)
+    if not estimate.lam or problem.error_weights is None or not times:
         return u
     Bu = u - estimate.lam * lag_rows(problem.error_weights, u)
     return np.asarray(u - Bu.mean(axis=1, keepdims=True) / (1.0 - estimate.lam))
 
 
-def _effects(kind: str, both: NDArray[np.float64]) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
-    """Effects of units and of times from their sum, shape (T, N)."""
-    unit = np.asarray(both.mean(axis=0)) if kind in {"individual", "two-way"} else None
-    left = both if unit is None else both - unit
-    time = np.asarray(left.mean(axis=1)) if kind in {"time", "two-way"} else None
-    return unit, time
-
-
 def expectation(estimate: Estimate, trend: NDArray[np.float64], weights: SpatialWeights | None) -> NDArray[np.float64]:
     """``S trend``, the mean of the response given regressors and effects, shape (T, N)."""
     return np.asarray(simulate(trend, np.zeros((1, *trend.shape)), w=weights, rho=estimate.rho)[0])
+
+
+def expectation_in_sample(estimate: Estimate, trend: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`expectation` for the cells that a model was fitted to, shape (T, N)."""
+    layout, w = estimate.problem.layout, estimate.problem.weights
+    if isinstance(layout, Cells):
+        return layout.spread(expectation(estimate, layout.pick(trend)[None], w)[0])
+    return expectation(estimate, trend, w)
 
 
 def leave_one_out(estimate: Estimate, parts: Decomposition) -> NDArray[np.float64]:
@@ -135,10 +144,11 @@ def leave_one_out(estimate: Estimate, parts: Decomposition) -> NDArray[np.float6
     and almost optimal strategies. *Spatial Economic Analysis* 12, 304-325 (BP).
     """
     problem = estimate.problem
-    root = _root(estimate, problem.weights, problem.error_weights, n=parts.noise.shape[1])
-    scores = (root.T @ parts.noise.T).T
-    diagonal = (root * root).sum(axis=0)
-    return np.asarray(problem.design.y - scores / diagonal)
+    layout = problem.layout
+    noise = layout.pick(parts.noise)[None] if isinstance(layout, Cells) else parts.noise
+    root = _root(estimate, problem.weights, problem.error_weights, n=noise.shape[1])
+    shift = (root.T @ noise.T).T / (root * root).sum(axis=0)
+    return np.asarray(problem.design.y - (layout.spread(shift[0]) if isinstance(layout, Cells) else shift))
 
 
 def leave_one_out_with_random_effects(estimate: Estimate) -> NDArray[np.float64]:

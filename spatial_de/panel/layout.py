@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from spatial_de.weights import SpatialWeights
 
 
+Parts = tuple["NDArray[np.float64] | None", "NDArray[np.float64] | None"]
+
+
 class Layout(Protocol):
     """Cells of a panel and the effects of a model on them."""
 
@@ -46,6 +49,10 @@ class Layout(Protocol):
 
     def within(self, x: NDArray[np.float64], effects: Effects) -> NDArray[np.float64]:
         """The projection off the dummies of the effects, shape of x."""
+        ...
+
+    def split(self, both: NDArray[np.float64], effects: Effects) -> Parts:
+        """Effects of units, shape (N,), and of times, (T,), from their sum, (T, N); None for those that are not."""
         ...
 
 
@@ -80,6 +87,13 @@ class Balanced:
     def within(self, x: NDArray[np.float64], effects: Effects) -> NDArray[np.float64]:
         """Deviations from means."""
         return within(x, effects)
+
+    def split(self, both: NDArray[np.float64], effects: Effects) -> Parts:
+        """Effects of units and of times from their sum, shape (T, N)."""
+        unit = np.asarray(both.mean(axis=0)) if effects in {"individual", "two-way"} else None
+        left = both if unit is None else both - unit
+        time = np.asarray(left.mean(axis=1)) if effects in {"time", "two-way"} else None
+        return unit, time
 
 
 @dataclass(frozen=True)
@@ -140,6 +154,21 @@ class Cells:
         """The projection off the dummies."""
         return self.spread(self.projection(self.pick(x))) if effects != "none" else x
 
+    def split(self, both: NDArray[np.float64], effects: Effects) -> Parts:
+        """Effects of units and times from their sum, (T, N); with both, those of connected times have mean zero."""
+        found = self.projection.coefficients(self.pick(both))
+        if effects == "none":
+            return None, None
+        if effects != "two-way":
+            return (found, None) if effects == "individual" else (None, found)
+        T, N = self.present.shape
+        kept, component = _independent_times(self.present)
+        unit, time = found[:N], np.zeros(T)
+        time[kept] = found[N:]
+        of_times = component[N:]
+        level = np.bincount(of_times, weights=time) / np.bincount(of_times)
+        return unit + level[component[:N]], time - level[of_times]
+
 
 def dummy_columns(present: NDArray[np.bool_], effects: Effects) -> sparse.csr_array:
     """Dummies of units and times without those that the others add up to, shape (n, r).
@@ -159,8 +188,15 @@ def dummy_columns(present: NDArray[np.bool_], effects: Effects) -> sparse.csr_ar
         return of_times[:, np.unique(time)]
     if effects == "none":
         return sparse.csr_array((n, 0))
-    links = sparse.csr_array((ones, (unit, N + time)), shape=(N + T, N + T))
+    kept, _ = _independent_times(present)
+    return sparse.csr_array(sparse.hstack([of_units, of_times[:, kept]]))
+
+
+def _independent_times(present: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
+    """Times whose dummies are kept beside those of units, and the connected set of each unit and time, (N + T,)."""
+    time, unit = np.nonzero(present)
+    T, N = present.shape
+    links = sparse.csr_array((np.ones(len(time)), (unit, N + time)), shape=(N + T, N + T))
     _, component = sparse.csgraph.connected_components(links, directed=False)
     _, first = np.unique(component[N:], return_index=True)
-    kept = np.setdiff1d(np.arange(T), first)
-    return sparse.csr_array(sparse.hstack([of_units, of_times[:, kept]]))
+    return np.setdiff1d(np.arange(T), first), component

@@ -13,6 +13,7 @@ from spatial_de.models.prediction import (
     best_prediction,
     decompose,
     expectation,
+    expectation_in_sample,
     leave_one_out,
     leave_one_out_with_random_effects,
     systematic,
@@ -60,7 +61,7 @@ def in_sample(fit: Results, kind: Kind) -> pd.Series:
     if kind == "trend":
         values = found.trend
     elif kind == "reduced":
-        values = expectation(fit.estimate, found.trend, fit.estimate.problem.weights)
+        values = expectation_in_sample(fit.estimate, found.trend)
     elif kind == "conditional":
         values = found.trend + found.signal
     elif fit.estimate.random is not None:
@@ -127,6 +128,7 @@ def predict(
         if given or time_effect is not None:
             raise OptionError(f"{given[0] if given else 'time_effect'}= has no use without data= to predict for.")
         return in_sample(fit, kind)
+    refuse_cells(fit, "predict() for other data than those of the fit")
     if isinstance(data, Panel) != (fit.times is not None):
         needed = "a cross-section: give a DataFrame" if fit.times is None else "a panel: give a Panel"
         raise DataError(f"The fit is of {needed} for prediction, not a {type(data).__name__}.")
@@ -168,7 +170,6 @@ def _check(fit: Results, kind: Kind) -> None:
 
 
 def _refuse(fit: Results, what: str) -> None:
-    refuse_cells(fit, what)
     if fit.random is not None and fit.fixed != "none":
         raise OptionError(
             f"{what} is not available with random effects beside fixed={fit.fixed!r}: use fixed='none', or effects of "
@@ -178,7 +179,7 @@ def _refuse(fit: Results, what: str) -> None:
 
 def _series(fit: Results, values: NDArray[np.float64]) -> pd.Series:
     design = fit.estimate.problem.design
-    return pd.Series(values.T.ravel(), index=design.index).reindex(design.given_index)
+    return pd.Series(design.rows(values), index=design.index).reindex(design.given_index)
 
 
 def _time_effects(estimated: pd.Series, times: pd.Index[Any], given: TimeEffect) -> NDArray[np.float64]:
