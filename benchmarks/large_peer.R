@@ -1,26 +1,10 @@
 # SDM with 1,000-draw impacts in spatialreg on the data that bench_large.py wrote; called by it.
 # Arguments: folder, repetitions. Prints "name value" lines.
-suppressPackageStartupMessages({library(spdep); library(spatialreg)})
 arguments <- commandArgs(trailingOnly = TRUE)
 folder <- arguments[1]
 repeats <- as.integer(arguments[2])
 
-integers <- function(name) {
-  path <- file.path(folder, name)
-  readBin(path, "integer", n = file.size(path) / 4, size = 4)
-}
-numbers <- function(name) {
-  path <- file.path(folder, name)
-  readBin(path, "double", n = file.size(path) / 8, size = 8)
-}
-
-start <- integers("indptr.bin")
-n <- length(start) - 1L
-owner <- factor(rep.int(seq_len(n), diff(start)), levels = seq_len(n))
-neighbours <- unname(split(integers("indices.bin") + 1L, owner))
-attributes(neighbours) <- list(class = "nb", region.id = as.character(seq_len(n)), call = "bench", sym = TRUE)
-listw <- nb2listw(neighbours, style = "W")
-frame <- data.frame(y = numbers("y.bin"), x1 = numbers("x1.bin"), x2 = numbers("x2.bin"))
+source(file.path(dirname(sub("--file=", "", grep("--file=", commandArgs(), value = TRUE))), "peer_data.R"))
 
 seconds <- numeric(repeats)
 trouble <- "none"

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from spatial_de.errors import ConvergenceError, EstimationWarning, OptionError
+from spatial_de.errors import EstimationWarning, OptionError
 from spatial_de.fitting import cautions
 from spatial_de.fitting.options import resolve_durbin, resolve_effects, resolve_links
 from spatial_de.models import MODELS, build_problem
-from spatial_de.models.chains import CHAINS, Diagnostics, diagnose
+from spatial_de.models.chains import CHAINS, Diagnostics, diagnose, judge
 from spatial_de.models.convex import ConvexData, ConvexPosterior, convex_posterior
 from spatial_de.models.identification import check_rank
 from spatial_de.panel.design import INTERCEPT, build_design
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from spatial_de.panel.transforms import Effects
 
 _WIDTH = 88
-_RHAT, _RHAT_MIXED, _ENOUGH = 1.1, 1.01, 400  # as for other chains
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +150,7 @@ def convex_weights(
         found = convex_posterior(gathered, draws=draws, rng=np.random.default_rng(seed))
         sample = _in_user_units(found, problems, names)
         diagnostics = diagnose(sample.to_numpy().reshape(CHAINS, -1, sample.shape[1]), found.acceptance)
-        _judge(diagnostics)
+        judge(diagnostics, apart="the weights are hardly told apart", advice="fewer weights", stacklevel=2)
         shares = sample[[f"share[{name}]" for name in weights]].mean()
         _warn_of_no_lag(sample["rho"])
     for item in caught:
@@ -247,23 +246,6 @@ def _summary(sample: pd.DataFrame) -> pd.DataFrame:
 def _combined(data: ConvexData, shares: NDArray[np.float64]) -> SpatialWeights:
     total = sum(share * w.sparse for share, w in zip(shares, data.weights, strict=True))
     return SpatialWeights(total, data.weights[0].ids, normalization="row")
-
-
-def _judge(found: Diagnostics) -> None:
-    least = min(found.ess_bulk, found.ess_tail)
-    if found.rhat > _RHAT:
-        raise ConvergenceError(
-            f"The chains do not agree (R-hat {found.rhat:.3f}): the weights are hardly told apart. Use more draws, or "
-            "fewer weights.",
-            {"rhat": found.rhat, "ess_bulk": found.ess_bulk, "ess_tail": found.ess_tail},
-        )
-    if found.rhat > _RHAT_MIXED or least < _ENOUGH:
-        warnings.warn(
-            f"The chains have not mixed well (R-hat {found.rhat:.3f}, {least:.0f} effective draws; wanted below "
-            f"{_RHAT_MIXED} and above {_ENOUGH}): use more draws.",
-            EstimationWarning,
-            stacklevel=3,
-        )
 
 
 def _warn_of_no_lag(rho: pd.Series) -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spatial_de.errors import ConvergenceError, EstimationWarning, OptionError
+from spatial_de.errors import ConvergenceError, OptionError
 from spatial_de.logdet import Method, log_determinant
 from spatial_de.logdet.interpolation import Chart
-from spatial_de.models.chains import CHAINS, Diagnostics, diagnose, run_chains
+from spatial_de.models.chains import CHAINS, Diagnostics, diagnose, judge, run_chains
 from spatial_de.models.estimate import Estimate, finish, make_likelihood, maximum
 from spatial_de.models.line import Line, tabulate
 from spatial_de.models.posterior import Target
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from spatial_de.models.problem import Problem
 
 _EDGE = 10.0  # in s, where a spatial parameter is all but at its bound
-MIXED, DRAWS_ENOUGH, APART = 1.01, 400, 1.1  # Vehtari et al. (2021), section 4; beyond the last nothing is reported
 
 
 @dataclass(frozen=True)
@@ -221,18 +219,5 @@ def _diagnose(params: NDArray[np.float64], spatial: _Spatial) -> Diagnostics:
     if not spatial.chains:
         return Diagnostics.independent(len(params))
     found = diagnose(params.reshape(spatial.chains, -1, params.shape[1]), spatial.acceptance)
-    if found.rhat > APART:
-        raise ConvergenceError(
-            f"The chains do not agree (R-hat {found.rhat:.3f}): rho and lambda are hardly told apart. Use more "
-            "draws, or a model with one of them.",
-            {"rhat": found.rhat, "ess_bulk": found.ess_bulk, "ess_tail": found.ess_tail},
-        )
-    least = min(found.ess_bulk, found.ess_tail)
-    if found.rhat > MIXED or least < DRAWS_ENOUGH:
-        warnings.warn(
-            f"The chains have not mixed well (R-hat {found.rhat:.3f}, {least:.0f} effective draws; wanted "
-            f"below {MIXED} and above {DRAWS_ENOUGH}): use more draws.",
-            EstimationWarning,
-            stacklevel=4,
-        )
+    judge(found, apart="rho and lambda are hardly told apart", advice="a model with one of them", stacklevel=4)
     return found

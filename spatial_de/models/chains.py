@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,11 +11,14 @@ import numpy as np
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
+from spatial_de.errors import ConvergenceError, EstimationWarning
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CHAINS = 8
 WARM_UP = 500
+MIXED, DRAWS_ENOUGH, APART = 1.01, 400, 1.1  # Vehtari et al. (2021), section 4; beyond the last nothing is reported
 _FREEDOM = 5.0  # of the t distribution of independent proposals: tails heavier than those of the posterior
 _WALK, _STRIDE = 0.5, 1.7  # share of proposals that are steps of a random walk, and their length in one dimension
 
@@ -142,6 +146,38 @@ def diagnose(chains: NDArray[np.float64], acceptance: float) -> Diagnostics:
         bulk.append(effective(_normal_scores(one)))
         tail += [effective(1.0 * (one <= np.quantile(one, q))) for q in (0.05, 0.95)]
     return Diagnostics(max(rhats), min(bulk), min(tail), acceptance, len(chains))
+
+
+def judge(found: Diagnostics, *, apart: str, advice: str, stacklevel: int) -> None:
+    """Refuse chains that do not agree, and warn of chains that have hardly mixed.
+
+    Parameters
+    ----------
+    found
+        Their diagnostics.
+    apart, advice
+        Why they may not agree, and what to do besides more draws.
+    stacklevel
+        Of the warning.
+
+    Raises
+    ------
+    ConvergenceError
+        R-hat is beyond `APART`.
+    """
+    if found.rhat > APART:
+        raise ConvergenceError(
+            f"The chains do not agree (R-hat {found.rhat:.3f}): {apart}. Use more draws, or {advice}.",
+            {"rhat": found.rhat, "ess_bulk": found.ess_bulk, "ess_tail": found.ess_tail},
+        )
+    least = min(found.ess_bulk, found.ess_tail)
+    if found.rhat > MIXED or least < DRAWS_ENOUGH:
+        warnings.warn(
+            f"The chains have not mixed well (R-hat {found.rhat:.3f}, {least:.0f} effective draws; wanted "
+            f"below {MIXED} and above {DRAWS_ENOUGH}): use more draws.",
+            EstimationWarning,
+            stacklevel=stacklevel + 1,
+        )
 
 
 def _normal_scores(x: NDArray[np.float64]) -> NDArray[np.float64]:
