@@ -93,7 +93,7 @@ def log_determinant(w: SpatialWeights, method: Method = "auto") -> LogDeterminan
         Weights.
     method
         ``"eigenvalues"``: all of them, dense. ``"sparse"``: factorisations at a few values of rho, interpolated with
-        an error bound below 1e-9 (1e-12 for each unit, where that is more). ``"stochastic"``: random probes, with a
+        an error bound below 1e-10 (1e-12 for each unit, where that is more). ``"stochastic"``: random probes, with a
         standard error. ``"auto"``: eigenvalues for few units or nearly full weights, else sparse.
 
     Raises

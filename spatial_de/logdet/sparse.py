@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from spatial_de.weights import SpatialWeights
 
-_TOLERANCE, _PER_UNIT = 1e-9, 1e-12  # wanted error bound of the log-determinant: the larger of both
+_TOLERANCE, _PER_UNIT = 1e-10, 1e-12  # wanted error bound of the log-determinant: the larger of both
 _REACH = 0.1  # a window asked for by single points reaches this far beyond them, in s
 _END = 1.0 - 1e-12  # of the interval: s is infinite at its ends
 _SKETCH_PROBES = 2
@@ -103,7 +103,7 @@ class SparseLogDeterminant:
         s = chart.to_s(ends)
         part = (float(s[0]), float(s[1]))
         tolerance = max(_TOLERANCE, _PER_UNIT * self.n)
-        if s[1] - s[0] > 2.0 * _REACH and least_error(chart, part, n=self.n) > 1e3 * tolerance:
+        if s[1] - s[0] > 2.0 * _REACH and least_error(chart, part, n=self.n) > 10.0 * tolerance:
             raise CapacityError(
                 f"The log-determinant of {self.n:,} units was asked for between {low:.6g} and {high:.6g}, too wide for "
                 "one interpolation: ask for a smaller part."

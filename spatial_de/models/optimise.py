@@ -20,7 +20,7 @@ _GRID = 24  # starting points over the admissible interval, denser towards its e
 MARGIN = 1e-9  # relative distance from the ends of the interval at which an estimate counts as being at a bound
 FACTORED_MARGIN = 1e-6  # where factors of I - rho W give the log-determinant: nearer, its slope is their rounding
 MAX_STEPS = 100
-LAST_STEP, LAST_SKETCHED = 1e-7, 1e-2  # standard errors
+LAST_STEP = 1e-7  # standard errors
 SKETCH_ERROR = 10.0  # log-likelihood that a sketch may be wrong by, between two maxima
 WINDOW = 6.0  # standard errors around a sketch's maximum in which the objective is prepared
 _INWARDS = 1e-2  # of an interval: where a climb starts that a sketch leads to a bound
@@ -118,7 +118,7 @@ def maximise(
     ConvergenceError
         Newton's iteration does not settle, or the end is not a maximum.
     """
-    ends, start = _basins(sketch or objective, bounds, last_step=LAST_SKETCHED if sketch else LAST_STEP)
+    ends, start = _basins(sketch or objective, bounds)
     evaluations = _GRID + sum(len(end[1]) for end in ends)
     if sketch is not None and prepare is not None:
         ends = [_polish(objective, sketch, end, bounds=bounds, prepare=prepare) for end in _rivals(ends)]
@@ -172,7 +172,7 @@ def window(
     )
 
 
-def _basins(objective: Objective, bounds: tuple[float, float], *, last_step: float) -> tuple[list[_End], float]:
+def _basins(objective: Objective, bounds: tuple[float, float]) -> tuple[list[_End], float]:
     """Every maximum that a grid brackets, best first, and the best point of the grid."""
     low, high = bounds
     grid = starting_grid(bounds)
@@ -186,7 +186,7 @@ def _basins(objective: Objective, bounds: tuple[float, float], *, last_step: flo
     for i in peaks:
         bracket = (float(grid[i - 1]) if i else low, float(grid[i + 1]) if i < _GRID - 1 else high)
         x = _vertex(grid[i - 1 : i + 2], values[i - 1 : i + 2]) if 0 < i < _GRID - 1 else float(grid[i])
-        ends.append(_climb(objective, objective.at(x), x, bracket=bracket, bounds=bounds, last_step=last_step))
+        ends.append(_climb(objective, objective.at(x), x, bracket=bracket, bounds=bounds))
     return sorted(ends, key=lambda end: -end[0].loglik), float(grid[int(values.argmax())])
 
 
@@ -234,7 +234,6 @@ def _climb(
     *,
     bracket: tuple[float, float],
     bounds: tuple[float, float],
-    last_step: float = LAST_STEP,
     margin: float = MARGIN,
 ) -> _End:
     """Newton steps within a bracket, halving it where a step would leave it."""
@@ -249,7 +248,7 @@ def _climb(
             high = x
         step = -slope / bend if bend < 0 else np.inf
         # Newton's error is squared by each step: after one this small nothing but rounding is left
-        last = abs(step) * np.sqrt(abs(bend)) < last_step
+        last = abs(step) * np.sqrt(abs(bend)) < LAST_STEP
         target = x + step if last or low < x + step < high else 0.5 * (low + high)
         moved = abs(target - x)
         x = target
