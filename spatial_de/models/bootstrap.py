@@ -14,6 +14,7 @@ import numpy as np
 from spatial_de.errors import ConvergenceError, DataError, IdentificationError
 from spatial_de.models.estimate import estimate_ml
 from spatial_de.models.problem import SpatialLinks, build_problem
+from spatial_de.models.random_effects import estimate_random
 from spatial_de.models.replications import estimate_replications
 from spatial_de.models.simulation import simulate
 from spatial_de.parallel import run_tasks
@@ -77,7 +78,8 @@ def bootstrap(
     -----
     Dependence over time within units and any distribution are kept; units are taken as independent and alike. The
     innovations are centred at each time and scaled to the variance ``SSR / (free observations - k)`` after the effects
-    of the replication have been taken out.
+    of the replication have been taken out. Random effects are drawn with the innovations of their unit, which asks that
+    both spread alike over space.
 
     References
     ----------
@@ -92,7 +94,7 @@ def bootstrap(
         estimate=estimate,
         blocks=innovations(estimate),
         disturbances=disturbances(estimate),
-        batch=not corrected and not (spec.lag_y and spec.lag_error),
+        batch=not corrected and not (spec.lag_y and spec.lag_error) and estimate.random is None,
     )
     size = max(1, _NUMBERS // problem.y.size) if world.batch else 1
     size = min(size, _TASK if n_jobs != 1 else size)
@@ -106,7 +108,7 @@ def bootstrap(
 def innovations(estimate: Estimate) -> NDArray[np.float64]:
     """Residuals to draw from, centred at each time and scaled, in units of the response, shape (T, N)."""
     problem = estimate.problem
-    e = estimate.e * problem.y_scale
+    e = (estimate.e if estimate.random is None else estimate.random.v) * problem.y_scale
     centred = e - e.mean(axis=1, keepdims=True)
     n_units = e.shape[1]
     kept = 1.0 - 1.0 / n_units if problem.effects in {"time", "two-way"} else 1.0  # after demeaning at each time
@@ -153,7 +155,7 @@ def _replicate(world: _World, task: tuple[int, int, int]) -> tuple[NDArray[np.fl
 
 def refit(problem: Problem, y: NDArray[np.float64], *, logdet: Method) -> tuple[NDArray[np.float64], str]:
     """Parameters (p,) of the same model for another response (T, N), and how its maximum ended."""
-    shown = problem.n_reported + problem.spec.lag_y + problem.spec.lag_error + 1
+    shown = problem.n_reported + problem.spec.lag_y + problem.spec.lag_error + (problem.random is not None) + 1
     nothing = np.full(shown, np.nan)
     names = problem.design.x_names
     try:
@@ -164,8 +166,10 @@ def refit(problem: Problem, y: NDArray[np.float64], *, logdet: Method) -> tuple[
             effects=problem.effects,
             bias=problem.bias,
             durbin=tuple(names[j] for j in problem.lagged) if problem.spec.lag_x else None,
+            random=problem.random,
+            correlated=problem.n_means > 0,
         )
-        found = estimate_ml(changed, logdet=logdet)
+        found = (estimate_ml if problem.random is None else estimate_random)(changed, logdet=logdet)
     except (ConvergenceError, DataError, IdentificationError):
         return nothing, "no maximum"
     if not found.optimization.converged:

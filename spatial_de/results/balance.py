@@ -1,4 +1,4 @@
-"""What needs a balanced panel under one W, or no random effects."""
+"""What needs a balanced panel under one W."""
 
 from __future__ import annotations
 
@@ -18,9 +18,3 @@ def refuse_cells(fit: Results, what: str) -> None:
             f"{what} is not available for panels that are not balanced, or weights that change over time: "
             "panel.balance() makes a balanced one."
         )
-
-
-def refuse_random(fit: Results, what: str) -> None:
-    """Raise `OptionError` for fits with random effects, of which `what` cannot be had."""
-    if fit.random is not None:
-        raise OptionError(f"{what} is not available with random effects: use fixed effects, or fixed='none'.")

@@ -10,7 +10,7 @@ import pandas as pd
 
 from spatial_de.errors import ConvergenceError, EstimationWarning, OptionError
 from spatial_de.models.bootstrap import bootstrap
-from spatial_de.results.balance import refuse_cells, refuse_random
+from spatial_de.results.balance import refuse_cells
 from spatial_de.wording import check_whole
 
 if TYPE_CHECKING:
@@ -92,8 +92,8 @@ def resample(fit: Results, draws: int, seed: int, *, n_jobs: int, progress: bool
     check_whole(seed, "seed", least=0)
     if fit.method != "ml":
         raise OptionError(f"The bootstrap is for method='ml'; this fit used {fit.method!r}: use its standard errors.")
-    refuse_random(fit, "bootstrap()")
     refuse_cells(fit, "bootstrap()")
+    _refuse_random(fit)
     if not fit.converged:
         raise ConvergenceError("The estimate is at its bound: there is nothing that a bootstrap could start from.")
     found = bootstrap(fit.estimate, draws=draws, seed=seed, n_jobs=n_jobs, progress=progress)
@@ -106,6 +106,18 @@ def resample(fit: Results, draws: int, seed: int, *, n_jobs: int, progress: bool
         warnings.warn(notes[-1], EstimationWarning, stacklevel=3)
     params = pd.DataFrame(found.params[kept], columns=list(fit.estimate.names)).rename_axis("replication")
     return Bootstrap(fit.params, params, lost, draws, seed, notes)
+
+
+def _refuse_random(fit: Results) -> None:
+    """Units are drawn with their effects: these must go through space as the innovations do."""
+    spec = fit.estimate.problem.spec
+    if fit.random == "bsk" and spec.lag_error:
+        raise OptionError(
+            "bootstrap() is not available for random='bsk' beside a spatial error: unit effects and errors spread "
+            "differently over space, and cannot be drawn together. Use random='kkp', or the standard errors of the fit."
+        )
+    if fit.random is not None and fit.fixed != "none":
+        raise OptionError(f"bootstrap() is not available with random effects beside fixed={fit.fixed!r}.")
 
 
 def _notes(fit: Results, lost: pd.Series, draws: int) -> tuple[str, ...]:

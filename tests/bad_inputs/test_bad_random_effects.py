@@ -68,7 +68,7 @@ REFUSED = {
     ),
     "time effects absorb": (lambda: fit("y ~ x + price", fixed="time"), "'price'"),
     "predictions": (lambda: fit(fixed="time").predict(), "predict() is not available with random effects beside"),
-    "bootstraps": (lambda: fit().bootstrap(), "bootstrap() is not available with random effects"),
+    "bootstraps": (lambda: fit(model="sem").bootstrap(), "bootstrap() is not available for random='bsk' beside"),
     "effects of times": (lambda: fit(fixed="time").time_effects, "not available with random effects"),
 }
 

@@ -99,6 +99,31 @@ def test_data_sets_are_estimated_as_the_data_were(model, fixed, kind, bias):
         np.testing.assert_allclose(params, again.params, rtol=1e-8, atol=1e-9)
 
 
+@pytest.mark.parametrize(("model", "form"), [("ols", "bsk"), ("sar", "bsk"), ("sem", "kkp"), ("gns", "kkp")])
+@pytest.mark.parametrize("correlated", [False, True])
+def test_random_effects_are_drawn_with_the_innovations_of_their_unit(model, form, correlated):
+    w = weights(14, "row")
+    data = panel(w, 5, level=3.0)
+    options = {"model": model, "random": form, "correlated": correlated}
+    fit = quietly("y ~ x", data, w, **options)
+    W, x, y = w.to_dense().to_numpy(), data.wide("x").to_numpy(), data.wide("y").to_numpy()
+    value = fit.params.get
+    mean = value("Intercept") + value("x") * x + value("W_x", 0.0) * x @ W.T
+    mean = mean + value("mean_x", 0.0) * x.mean(axis=0) + value("mean_W_x", 0.0) * (x @ W.T).mean(axis=0)
+    A, B = (np.eye(14) - value(name, 0.0) * W for name in ("rho", "lambda"))
+    v = (y @ A.T - mean) @ B.T
+    k = len(fit.params) - 2 - ("rho" in fit.params) - ("lambda" in fit.params)
+    centred = v - v.mean(axis=1, keepdims=True)
+    drawn = centred * np.sqrt(np.sum(v**2) / np.sum(centred**2) * 70 / (70 - k))
+    units = np.random.default_rng(np.random.SeedSequence(3, spawn_key=(0,))).integers(14, size=14)
+    table = data.to_frame()
+    table["y"] = np.linalg.solve(A, mean.T + np.linalg.solve(B, drawn[:, units].T)).ravel()
+    again = quietly("y ~ x", sde.Panel(table, "unit", "year"), w, **options)
+    found = bootstrap(fit.estimate, draws=1, seed=3)
+    np.testing.assert_allclose(found.params[0], again.params, rtol=1e-6, atol=1e-8)
+    assert list(fit.bootstrap(draws=3, seed=3).params.columns) == list(fit.params.index)
+
+
 @pytest.mark.parametrize("model", ["sar", "sdem"])
 def test_effects_of_times_that_are_dummies_stay_in_the_data(model):
     """Where W is not row-stochastic, effects of times reach the response through S and do not cancel."""
