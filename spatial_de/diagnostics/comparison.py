@@ -241,11 +241,8 @@ def _compare(shared: tuple[Design, Prior], task: _Task) -> _Compared:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for model in task.models:
-            try:
-                problem = _problem(design, task, model)
-                found: Evidence = evidence(problem, prior)
-            except SpatialDEError as error:
-                raise type(error)(f"Weights {task.name!r}, model {model!r}: {error}") from error
+            problem = _problem(design, task, model)
+            found: Evidence = evidence(problem, prior)
             counts.add((problem.n, problem.n_time_dummies))
             rows.append((task.name, model, found.log_marginal, found.mean, found.std))
     table = pd.DataFrame(rows, columns=["weights", "model", "log_marginal", "spatial_mean", "spatial_sd"])
@@ -254,6 +251,14 @@ def _compare(shared: tuple[Design, Prior], task: _Task) -> _Compared:
 
 
 def _problem(design: Design, task: _Task, model: str) -> Problem:
+    """The model under the task's W; errors name both."""
+    try:
+        return _build(design, task, model)
+    except SpatialDEError as error:
+        raise type(error)(f"Weights {task.name!r}, model {model!r}: {error}") from error
+
+
+def _build(design: Design, task: _Task, model: str) -> Problem:
     spec, links = resolve_links(design, MODELS[model], w=task.w, error_weights=None, durbin_weights=None)
     if spec.name != model:
         raise IdentificationError("The weights hold no links: there is nothing spatial to compare.")

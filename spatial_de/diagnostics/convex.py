@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -78,7 +79,8 @@ class ConvexWeights:
         lines.append(f"{self.nobs:,} observations; fixed effects: {self.fixed}; {len(self.draws):,} draws")
         lines += [rule, *self.table.to_string(float_format=lambda x: f"{x:.4g}").splitlines(), rule]
         lines.append(f"{d.chains} chains: R-hat {d.rhat:.3f}, {d.ess_bulk:,.0f} effective draws; intervals 95 %.")
-        return "\n".join([*lines, *(f"- {note}" for note in self.notes)])
+        wrapped = [textwrap.wrap(f"- {note}", _WIDTH, subsequent_indent="  ") for note in self.notes]
+        return "\n".join([*lines, *(part for note in wrapped for part in note)])
 
     def _repr_html_(self) -> str:
         return str(self.table.to_html(float_format=lambda x: f"{x:.4f}"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spatial_de.models.problem import Problem
-
-_NONE: Mapping[str, tuple[float, float]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,7 @@ class Prior:
     1.01
     """
 
-    coefficients: Mapping[str, tuple[float, float]] = field(default_factory=lambda: _NONE)
+    coefficients: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     sigma2: tuple[float, float] | None = None
     spatial: float = 1.0
     g: float | None = None

@@ -1,5 +1,7 @@
 """Posterior model probabilities: they are those of the fits, indifferent to order, and find what was planted."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -75,11 +77,15 @@ def test_order_of_rows_weights_and_models_and_units_of_measurement_do_not_matter
     )
 
 
-def test_workers_change_nothing(weights):
+def test_workers_change_nothing(weights, monkeypatch):
+    monkeypatch.setattr("spatial_de.parallel._TRIAL", 0.0)
     data = simulated(weights["three"], "sdm", strength=0.3)
     one = sde.model_probabilities("y ~ x", data, weights)
     two = sde.model_probabilities("y ~ x", data, weights, n_jobs=2)
     pd.testing.assert_frame_equal(one.table, two.table)
+    again = pickle.loads(pickle.dumps(one))  # noqa: S301
+    pd.testing.assert_frame_equal(one.table, again.table)
+    assert again.prior == one.prior
 
 
 @pytest.mark.parametrize("model", ["slx", "sar", "sem", "sdm", "sdem"])

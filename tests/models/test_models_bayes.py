@@ -1,5 +1,6 @@
 """Posteriors against brute force: dense likelihoods on grids, closed forms, quadrature, dense effects of each draw."""
 
+import pickle
 import warnings
 
 import numpy as np
@@ -313,3 +314,11 @@ def test_posteriors_are_calibrated(model):
 @pytest.mark.parametrize("model", ["sar", "sdm", "sem", "sdem"])
 def test_posteriors_are_calibrated_in_many_samples(model):
     assert (uniform(calibration(model, replications=1000), 200) > 1e-3).all()
+
+
+def test_posteriors_are_pickled_with_their_prior():
+    table, w, _ = cross()
+    fit = quietly("y ~ x", table, w, model="sar", method="bayes", draws=200)
+    again = pickle.loads(pickle.dumps(fit))  # noqa: S301
+    pd.testing.assert_series_equal(again.params, fit.params)
+    assert again.posterior.prior == fit.posterior.prior == sde.Prior()
