@@ -372,9 +372,10 @@ WARNED = {
     "47 rho at the bound": (
         lambda: fit(data=panel(COMMON), model="sar", fixed="individual"),
         e.EstimationWarning,
-        "rho is at the bound of its admissible interval (-1.0000, 1.0000): this is not an interior maximum, there are no "
-        "standard errors, and effects are not defined. Often a sign of a missing trend, of missing time effects, or of "
-        "weights with very many links.",
+        "rho is at the bound of its admissible interval (-1.0000, 1.0000): this is not an interior maximum, and only at "
+        "one does the curvature tell how precise estimates are. There are no standard errors (NaN), and effects are not "
+        "defined. Often a sign of few observations for the model (choose one with fewer spatial terms), of a missing "
+        "trend or missing time effects (add them), or of weights with very many links (use sparser ones).",
     ),
     "54 fewer arrangements than permutations": (
         lambda: sde.moran(pd.Series([1.0, 2.0, 3.0, 5.0], index=list("abcd")), FOUR),
