@@ -126,8 +126,8 @@ def warn_of_bound(estimate: Estimate) -> None:
         else "are at the bounds of their admissible intervals"
     )
     warnings.warn(
-        f"{names} {where} {intervals}: this is not an interior maximum, and only at one does the curvature tell how precise "
-        "estimates are. There are no standard errors (NaN), and effects are not defined. Often a sign of few "
+        f"{names} {where} {intervals}: this is not an interior maximum, and only at one does the curvature tell how "
+        "precise estimates are. There are no standard errors (NaN), and effects are not defined. Often a sign of few "
         "observations for the model (choose one with fewer spatial terms), of a missing trend or missing time effects "
         "(add them), or of weights with very many links (use sparser ones).",
         EstimationWarning,
