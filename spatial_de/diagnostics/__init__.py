@@ -4,7 +4,7 @@ from spatial_de.diagnostics.base import HypothesisTest
 from spatial_de.diagnostics.comparison import ModelProbabilities, model_probabilities
 from spatial_de.diagnostics.convex import ConvexWeights, convex_weights
 from spatial_de.diagnostics.joint import fixed_effects_tests
-from spatial_de.diagnostics.lagrange import lm_tests
+from spatial_de.diagnostics.lagrange import conditional_lm_tests, durbin_lm_tests, lm_tests
 from spatial_de.diagnostics.non_nested import j_test
 from spatial_de.diagnostics.random_effects import mundlak_test, random_effects_test
 from spatial_de.diagnostics.registry import TESTS
@@ -17,7 +17,9 @@ __all__ = [
     "HypothesisTest",
     "ModelProbabilities",
     "SpecificationTests",
+    "conditional_lm_tests",
     "convex_weights",
+    "durbin_lm_tests",
     "fixed_effects_tests",
     "j_test",
     "likelihood_ratio",

@@ -32,6 +32,9 @@ class HypothesisTest:
         The hypothesis tested, in words.
     reference
         Where the test comes from.
+    law
+        What the statistic is compared with where this is neither chi-squared nor F: ``"N(0, 1)"``, ``"t(12)"``,
+        ``"random draws"``, ``"chi-bar-squared"``.
     """
 
     name: str
@@ -41,10 +44,13 @@ class HypothesisTest:
     p_value: float
     null: str
     reference: str
+    law: str = ""
 
     @property
     def distribution(self) -> str:
-        """``"chi-squared(2)"`` or ``"F(2, 45)"``."""
+        """``"chi-squared(2)"``, ``"F(2, 45)"``, or `law`."""
+        if self.law:
+            return self.law
         return f"chi-squared({self.df})" if self.df_resid is None else f"F({self.df}, {self.df_resid})"
 
     def rejects(self, alpha: float = 0.05) -> bool:
@@ -95,6 +101,23 @@ def as_table(tests: Iterable[HypothesisTest]) -> pd.DataFrame:
     columns = ["name", "statistic", "df", "df_resid", "p_value", "null", "reference"]
     table = pd.DataFrame(rows, columns=columns).astype({"df_resid": "float64"})
     return table.set_index("name").rename_axis("test")
+
+
+def chi2_test(name: str, statistic: float, df: int, *, null: str, reference: str) -> HypothesisTest:
+    """A test whose statistic is compared with chi-squared."""
+    return HypothesisTest(name, statistic, df, None, chi2_p(statistic, df), null, reference)
+
+
+def normal_test(name: str, z: float, *, null: str, reference: str) -> HypothesisTest:
+    """A two-sided test whose statistic is compared with the standard normal."""
+    return HypothesisTest(name, z, 1, None, normal_p(z), null, reference, law="N(0, 1)")
+
+
+def normal_p(z: float) -> float:
+    """Both tails of the standard normal."""
+    from scipy.special import ndtr
+
+    return float(2.0 * ndtr(-abs(z)))
 
 
 def chi2_p(statistic: float, df: int) -> float:

@@ -72,6 +72,11 @@ class Candidates:
         return found
 
     @property
+    def durbin(self) -> tuple[str, ...] | None:
+        """Regressors that enter spatially lagged; None means all but dummies."""
+        return None if self._durbin is None else tuple(self._durbin)
+
+    @property
     def fitted(self) -> dict[str, Results]:
         """The fits made so far, by model."""
         return {name: found for name, found in self._found.items() if not isinstance(found, Exception)}

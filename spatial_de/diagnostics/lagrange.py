@@ -1,26 +1,22 @@
-"""Lagrange multiplier tests for a spatial lag and a spatial error, from the likelihood that is fitted."""
+"""Lagrange multiplier tests of spatial dependence, from the likelihood that is fitted."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from spatial_de.diagnostics.base import HypothesisTest, RegisteredTest, as_table, chi2_p
+from spatial_de.diagnostics.base import HypothesisTest, RegisteredTest, as_table, chi2_test
 from spatial_de.diagnostics.candidates import Candidates
+from spatial_de.diagnostics.scores import Scores, lagged_names, scores_beside, scores_without_dependence
 from spatial_de.errors import IdentificationError, OptionError
-from spatial_de.models import ModelSpec, SpatialLinks, build_problem
-from spatial_de.models.bias import expected_spatial_scores
-from spatial_de.models.estimate import make_likelihood
-from spatial_de.models.information import expected_information
+from spatial_de.models import MODELS, ModelSpec, SpatialLinks, build_problem
 from spatial_de.weights.stacked import StackedWeights
 
 if TYPE_CHECKING:
     import pandas as pd
-    from numpy.typing import NDArray
 
-    from spatial_de.models.problem import Bias
+    from spatial_de.fitting import Model
+    from spatial_de.models.problem import Bias, Problem
     from spatial_de.panel import Panel
     from spatial_de.panel.design import Design
     from spatial_de.panel.transforms import Effects
@@ -28,51 +24,21 @@ if TYPE_CHECKING:
     from spatial_de.weights import SpatialWeights
 
 GROUP = "Lagrange multiplier, from OLS"
-_LAG_AND_ERROR = ModelSpec("lm", "Spatial lag and spatial error, both zero", lag_y=True, lag_x=False, lag_error=True)
-_SMALLEST_SHARE = 1e-10  # information below this share of what it was before partialling out is rounding
+DURBIN_GROUP = "Lagrange multiplier for the spatial Durbin model, from OLS"
+CONDITIONAL_GROUP = "Lagrange multiplier for what is left, from spatial models"
+WX = "WX"  # stands for all lagged regressors
 
 
-@dataclass(frozen=True, slots=True)
-class ScoreStatistics:
-    """Score of (rho, lambda) at zero, and its variance.
-
-    Attributes
-    ----------
-    score
-        Derivative of the log-likelihood with respect to rho and lambda at the least squares estimates, shape (2,).
-        Where effects are estimated and the bias corrected, its expectation under the null is taken off.
-    information
-        Expected information of (rho, lambda) after coefficients and variance are partialled out, shape (2, 2).
-    """
-
-    score: NDArray[np.float64]
-    information: NDArray[np.float64]
-
-    def marginal(self, i: int) -> float:
-        """LM statistic of parameter i (0 lag, 1 error) when the other is zero."""
-        return float(self.score[i] ** 2 / self.information[i, i])
-
-    def robust(self, i: int) -> float:
-        """LM statistic of parameter i when the other is locally different from zero.
-
-        Raises
-        ------
-        IdentificationError
-            The two scores are proportional: nothing tells a lag from an error.
-        """
-        j = 1 - i
-        slope = self.information[i, j] / self.information[j, j]
-        left = self.information[i, i] - slope * self.information[i, j]
-        if left <= _SMALLEST_SHARE * self.information[i, i]:
-            raise IdentificationError(
-                "Without regressors that explain anything, a spatial lag cannot be told from a spatial error: the "
-                "robust LM tests do not exist."
-            )
-        return float((self.score[i] - slope * self.score[j]) ** 2 / left)
-
-
-def score_statistics(design: Design, w: SpatialWeights, *, effects: Effects, bias: Bias) -> ScoreStatistics:
-    """Score and information of the likelihood with lag and error, at rho = lambda = 0.
+def score_statistics(
+    design: Design,
+    w: SpatialWeights,
+    *,
+    spec: ModelSpec = MODELS["sac"],
+    durbin: tuple[str, ...] | None = None,
+    effects: Effects,
+    bias: Bias,
+) -> Scores:
+    """Scores of a larger model at least squares.
 
     Parameters
     ----------
@@ -80,6 +46,8 @@ def score_statistics(design: Design, w: SpatialWeights, *, effects: Effects, bia
         Response and regressors.
     w
         Weights in the order of the design's units.
+    spec, durbin
+        The larger model, and which regressors it lags.
     effects, bias
         As for `fit`.
 
@@ -91,30 +59,9 @@ def score_statistics(design: Design, w: SpatialWeights, *, effects: Effects, bia
     place of W, ``J = I - 11'/N``, and the score of rho and lambda has the term ``-tr(JW)``. Where time effects are
     estimated by dummies (W not row-stochastic, or ``bias="correction"``), residuals have fewer dimensions than the
     likelihood counts, so that the score is not centred on zero: its expectation is taken off.
-
-    Raises
-    ------
-    IdentificationError
-        The weights leave nothing to test once the effects are taken out.
     """
-    problem = build_problem(design, SpatialLinks.same(w), spec=_LAG_AND_ERROR, effects=effects, bias=bias)
-    likelihood = make_likelihood(problem)
-    point = likelihood.at(0.0, 0.0)
-    centre = np.zeros(2)
-    if bias != "none":
-        point = replace(point, sigma2=float(point.e @ point.e) / problem.n_free)
-        centre = expected_spatial_scores(problem, point)
-    full = expected_information(problem, point, sigma2=point.sigma2)
-    k = problem.k
-    tested, nuisance = [k, k + 1], [*range(k), k + 2]
-    own, cross = full[np.ix_(tested, tested)], full[np.ix_(nuisance, tested)]
-    information = own - cross.T @ np.linalg.solve(full[np.ix_(nuisance, nuisance)], cross)
-    if (np.diag(information) <= _SMALLEST_SHARE * np.diag(own)).any():
-        raise IdentificationError(
-            "Once the effects are taken out, the spatial lag is a multiple of the variable itself: these weights "
-            "leave no spatial dependence to test for. Use other weights or fewer effects."
-        )
-    return ScoreStatistics(score=likelihood.gradient(point) - centre, information=information)
+    links = SpatialLinks.same(w)
+    return scores_without_dependence(build_problem(design, links, spec=spec, effects=effects, bias=bias, durbin=durbin))
 
 
 def lm_tests(
@@ -125,7 +72,7 @@ def lm_tests(
     fixed: Effects | None = None,
     bias: Bias | None = None,
 ) -> pd.DataFrame:
-    """LM lag, LM error and their robust forms, from the residuals of the model without spatial terms.
+    """LM lag, LM error, their robust forms and the joint test, from the residuals of the model without spatial terms.
 
     Parameters
     ----------
@@ -159,57 +106,180 @@ def lm_tests(
     Elhorst, J. P. (2014). *Spatial Econometrics: From Cross-Sectional Data to Spatial Panels*, chapter 3.
     """
     candidates = Candidates(formula, data, w, fixed=fixed, bias=bias)
-    return as_table(entry.run(candidates) for entry in TESTS)
+    return _run(candidates, GROUP)
+
+
+def durbin_lm_tests(
+    formula: str,
+    data: Panel | pd.DataFrame,
+    w: SpatialWeights,
+    *,
+    durbin: list[str] | None = None,
+    fixed: Effects | None = None,
+    bias: Bias | None = None,
+) -> pd.DataFrame:
+    """LM tests for spatially lagged regressors and a spatial lag, each beside the other and both at once.
+
+    Parameters
+    ----------
+    formula, data, w, durbin, fixed, bias
+        As for `fit`.
+
+    Returns
+    -------
+    DataFrame
+        Index test; columns statistic, df, df_resid, p_value, null, reference.
+
+    Notes
+    -----
+    The null is the model without spatial terms. If the joint test rejects, the robust ones tell which term it is: the
+    spatial lag, WX, or both, which is the spatial Durbin model. Where every regressor is lagged, the robust test of
+    the lag is that of a spatial error (a lag beside WX can only be told by what WX does not explain). Effects of a
+    panel are treated as in `lm_tests`.
+
+    References
+    ----------
+    Koley, M. and Bera, A. K. (2024). To use, or not to use the spatial Durbin model? - that is the question.
+    *Spatial Economic Analysis* 19, 30-56.
+    """
+    return _run(Candidates(formula, data, w, durbin=durbin, fixed=fixed, bias=bias), DURBIN_GROUP)
+
+
+def conditional_lm_tests(
+    formula: str,
+    data: Panel | pd.DataFrame,
+    w: SpatialWeights,
+    *,
+    durbin: list[str] | None = None,
+    fixed: Effects | None = None,
+    bias: Bias | None = None,
+) -> pd.DataFrame:
+    """LM tests of what a spatial model leaves: an error beside the lag of SAR and SDM, a lag beside the error of SEM.
+
+    Parameters
+    ----------
+    formula, data, w, durbin, fixed, bias
+        As for `fit`.
+
+    Returns
+    -------
+    DataFrame
+        Index test; columns statistic, df, df_resid, p_value, null, reference.
+
+    References
+    ----------
+    Anselin, L. (1988). *Spatial Econometrics: Methods and Models*, section 8.1.3.
+    Debarsy, N. and Ertur, C. (2010). *Regional Science and Urban Economics* 40, 453-470.
+    """
+    return _run(Candidates(formula, data, w, durbin=durbin, fixed=fixed, bias=bias), CONDITIONAL_GROUP)
+
+
+def _run(candidates: Candidates, group: str) -> pd.DataFrame:
+    return as_table(entry.run(candidates) for entry in TESTS if entry.group == group)
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """One of the four tests: which parameter, and whether robust to the other."""
+    """One test from OLS: which parameters, and which may locally be different from zero."""
 
     name: str
-    parameter: int
-    robust: bool
+    group: str
+    spec: str
+    tested: tuple[str, ...]
     null: str
+    robust_to: tuple[str, ...] = ()
 
     def __call__(self, candidates: Candidates) -> HypothesisTest:
         base = candidates["ols"]
-        numbers = _from_ols(base)
-        statistic = numbers.robust(self.parameter) if self.robust else numbers.marginal(self.parameter)
-        return HypothesisTest(
-            name=self.name,
-            statistic=statistic,
-            df=1,
-            df_resid=None,
-            p_value=chi2_p(statistic, 1),
-            null=self.null,
-            reference=_reference(base, robust=self.robust),
-        )
+        problem = _larger(base, MODELS[self.spec], candidates.durbin)
+        tested = _parameters(problem, self.tested)
+        scores = scores_without_dependence(problem)
+        statistic = scores.statistic(tested, robust_to=_parameters(problem, self.robust_to))
+        return chi2_test(self.name, statistic, len(tested), null=self.null, reference=self._reference(base))
+
+    def _reference(self, base: Results) -> str:
+        if self.group == DURBIN_GROUP:
+            return "Koley and Bera (2024)"
+        robust = "Anselin, Bera, Florax and Yoon (1996)"
+        return _with_panel(base, robust if self.robust_to or len(self.tested) > 1 else "Anselin (1988)")
 
 
-def _from_ols(base: Results) -> ScoreStatistics:
-    problem = base.estimate.problem
-    if problem.weights is None:
+@dataclass(frozen=True, slots=True)
+class _Conditional:
+    """One test of what a spatial model leaves."""
+
+    name: str
+    model: Model
+    larger: str
+    tested: str
+    null: str
+
+    def __call__(self, candidates: Candidates) -> HypothesisTest:
+        small = candidates[self.model]
+        if not small.converged:
+            raise IdentificationError(f"The {self.model.upper()} is at its bound, where no score is zero.")
+        problem = _larger(small, MODELS[self.larger], candidates.durbin)
+        statistic = scores_beside(problem, small.estimate).statistic([self.tested])
+        reference = _with_panel(small, "Anselin (1988, section 8.1.3)")
+        return chi2_test(self.name, statistic, 1, null=self.null, reference=reference)
+
+
+def _larger(fit: Results, spec: ModelSpec, durbin: tuple[str, ...] | None) -> Problem:
+    """The larger model, on the data of a fit."""
+    problem = fit.estimate.problem
+    w = problem.weights
+    if w is None:
         raise IdentificationError("LM tests need a fit that knows the weights: fit(..., w, model='ols').")
-    if isinstance(problem.weights, StackedWeights):
+    if isinstance(w, StackedWeights):
         raise OptionError(
             "Specification tests need a balanced panel under one W: call panel.balance() and give one W, or compare "
             "fits of the panel as it is, with likelihood_ratio and wald_test."
         )
-    return score_statistics(problem.design, problem.weights, effects=problem.effects, bias=problem.bias)
+    links = SpatialLinks.same(w)
+    effects, bias = problem.effects, problem.bias
+    return build_problem(problem.design, links, spec=spec, effects=effects, bias=bias, durbin=durbin)
 
 
-def _reference(base: Results, *, robust: bool) -> str:
-    own = "Anselin, Bera, Florax and Yoon (1996)" if robust else "Anselin (1988)"
+def _parameters(problem: Problem, names: tuple[str, ...]) -> list[str]:
+    found = [part for name in names for part in (lagged_names(problem) if name == WX else [name])]
+    if WX in names and not problem.lagged:
+        raise IdentificationError("No regressor enters spatially lagged: there is nothing to test.")
+    return found
+
+
+def _with_panel(base: Results, own: str) -> str:
     if base.times is None:
         return own
     panel = "Elhorst (2014, ch. 3)" if base.fixed == "none" or base.bias == "none" else "Debarsy and Ertur (2010)"
     return f"{own}; {panel}"
 
 
+_NO_LAG, _NO_ERROR = "no spatial lag of the response (rho = 0)", "no spatial errors (lambda = 0)"
+_NO_WX = "no spatially lagged regressors (theta = 0)"
 _KINDS = (
-    _Kind("LM lag", 0, robust=False, null="no spatial lag of the response (rho = 0) if errors are not spatial"),
-    _Kind("LM error", 1, robust=False, null="no spatial errors (lambda = 0) if there is no spatial lag"),
-    _Kind("Robust LM lag", 0, robust=True, null="no spatial lag of the response (rho = 0), spatial errors or not"),
-    _Kind("Robust LM error", 1, robust=True, null="no spatial errors (lambda = 0), spatial lag or not"),
+    _Kind("LM lag", GROUP, "sac", ("rho",), f"{_NO_LAG} if errors are not spatial"),
+    _Kind("LM error", GROUP, "sac", ("lambda",), f"{_NO_ERROR} if there is no spatial lag"),
+    _Kind("Robust LM lag", GROUP, "sac", ("rho",), f"{_NO_LAG}, spatial errors or not", ("lambda",)),
+    _Kind("Robust LM error", GROUP, "sac", ("lambda",), f"{_NO_ERROR}, spatial lag or not", ("rho",)),
+    _Kind(
+        "LM lag and error", GROUP, "sac", ("rho", "lambda"), "no spatial lag and no spatial errors (rho = lambda = 0)"
+    ),
+    _Kind("LM WX", DURBIN_GROUP, "sdm", (WX,), f"{_NO_WX} if there is no spatial lag"),
+    _Kind("LM lag and WX", DURBIN_GROUP, "sdm", ("rho", WX), "neither a spatial lag nor WX (rho = theta = 0)"),
+    _Kind("Robust LM WX", DURBIN_GROUP, "sdm", (WX,), f"{_NO_WX}, spatial lag or not", ("rho",)),
+    _Kind("Robust LM lag (WX)", DURBIN_GROUP, "sdm", ("rho",), f"{_NO_LAG}, spatially lagged regressors or not", (WX,)),
+    _Kind(
+        "LM error and WX", DURBIN_GROUP, "sdem", ("lambda", WX), "neither spatial errors nor WX (lambda = theta = 0)"
+    ),
 )
-TESTS = tuple(RegisteredTest(kind.name, GROUP, kind) for kind in _KINDS)
+_CONDITIONAL = (
+    _Conditional("LM error in SAR", "sar", "sac", "lambda", f"{_NO_ERROR} beside a spatial lag"),
+    _Conditional("LM lag in SEM", "sem", "sac", "rho", f"{_NO_LAG} beside spatial errors"),
+    _Conditional("LM error in SDM", "sdm", "gns", "lambda", f"{_NO_ERROR} beside a spatial lag and WX"),
+)
+
+
+TESTS = (
+    *(RegisteredTest(kind.name, kind.group, kind) for kind in _KINDS),
+    *(RegisteredTest(kind.name, CONDITIONAL_GROUP, kind) for kind in _CONDITIONAL),
+)

@@ -13,6 +13,7 @@ from spatial_de.models.likelihood import partition
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from spatial_de.models.information import Parameters
     from spatial_de.models.likelihood import Likelihood, Point
     from spatial_de.models.problem import Problem
 
@@ -43,7 +44,7 @@ def _sigma2_score(problem: Problem, point: Point) -> float:
     return (problem.n_free - problem.n) / (2.0 * point.sigma2)
 
 
-def expected_spatial_scores(problem: Problem, point: Point) -> NDArray[np.float64]:
+def expected_spatial_scores(problem: Problem, point: Parameters) -> NDArray[np.float64]:
     """Trace over the space left by the effects, minus the trace the likelihood counts."""
     spec = problem.spec
     if not (spec.lag_y or spec.lag_error):

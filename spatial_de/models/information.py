@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -15,12 +15,29 @@ from spatial_de.panel.transforms import Effects, within
 from spatial_de.weights.stacked import StackedWeights
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Sequence
 
-    from spatial_de.models.estimate import Estimate
-    from spatial_de.models.likelihood import Point
+    from numpy.typing import NDArray
+    from scipy import sparse
+
     from spatial_de.models.problem import Problem
     from spatial_de.weights import SpatialWeights
+
+
+class Parameters(Protocol):
+    """Where scores and information are evaluated: a point of the likelihood, an estimate, or a restricted one."""
+
+    @property
+    def rho(self) -> float:
+        """Spatial lag."""
+
+    @property
+    def lam(self) -> float:
+        """Spatial error."""
+
+    @property
+    def delta(self) -> NDArray[np.float64]:
+        """Coefficients of Z, scaled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +63,7 @@ class ScoreOperators:
     counted: float | NDArray[np.float64]
 
 
-def score_operators(problem: Problem, point: Point | Estimate) -> ScoreOperators:
+def score_operators(problem: Problem, point: Parameters) -> ScoreOperators:
     """Operators at an estimate; dense (N, N) matrices."""
     if isinstance(problem.layout, Cells):
         return _operators_on_cells(problem, point)
@@ -56,13 +73,7 @@ def score_operators(problem: Problem, point: Point | Estimate) -> ScoreOperators
     B = eye - point.lam * M
     if problem.spec.lag_y:
         G = np.linalg.solve((eye - point.rho * W).T, W.T).T
-        mean = problem.Z @ point.delta
-        if _absorbs_constant(problem):
-            lagged = mean @ G.T
-        else:
-            mean = mean + (problem.y_centre - point.rho * problem.Wy_centre) / problem.y_scale
-            lagged = mean @ G.T - problem.Wy_centre / problem.y_scale
-        linear.append(within(lagged @ B.T, _mean_effects(problem)))
+        linear.append(within(_lagged_mean(problem, point, G) @ B.T, _mean_effects(problem)))
         quadratic.append(B @ np.linalg.solve(B.T, G.T).T if problem.spec.lag_error else G)
     if problem.spec.lag_error:
         linear.append(np.zeros_like(problem.y))
@@ -72,7 +83,16 @@ def score_operators(problem: Problem, point: Point | Estimate) -> ScoreOperators
     return ScoreOperators(tuple(quadratic), tuple(linear), problem.periods / len(problem.y))
 
 
-def _operators_on_cells(problem: Problem, point: Point | Estimate) -> ScoreOperators:
+def _lagged_mean(problem: Problem, point: Parameters, G: NDArray[np.float64] | sparse.csr_array) -> NDArray[np.float64]:
+    """``G E[A y]``, shape (T, N), before effects are taken out."""
+    mean = problem.Z @ point.delta
+    if _absorbs_constant(problem):
+        return np.asarray((G @ mean.T).T)
+    mean = mean + (problem.y_centre - point.rho * problem.Wy_centre) / problem.y_scale
+    return np.asarray((G @ mean.T).T - problem.Wy_centre / problem.y_scale)
+
+
+def _operators_on_cells(problem: Problem, point: Parameters) -> ScoreOperators:
     """Operators of each time, among the units that are there.
 
     The linear part is what projecting ``B W y`` leaves beyond ``K e``: estimated effects are in it as they are in the
@@ -125,7 +145,7 @@ def _off_time(B: NDArray[np.float64], problem: Problem) -> NDArray[np.float64]:
     return np.asarray(np.eye(len(B)) - np.outer(direction, direction) / (direction @ direction))
 
 
-def innovations(problem: Problem, point: Point | Estimate) -> NDArray[np.float64]:
+def innovations(problem: Problem, point: Parameters) -> NDArray[np.float64]:
     """``B (A y - Z delta)`` of the transformed model, shape (T, N)."""
     Ay = problem.y if problem.Wy is None else problem.y - point.rho * problem.Wy
     e = Ay - problem.Z @ point.delta
@@ -156,7 +176,7 @@ def _mean_effects(problem: Problem) -> Effects:
     return "individual" if problem.eliminated == "two-way" else "none"
 
 
-def expected_information(problem: Problem, point: Point | Estimate, *, sigma2: float) -> NDArray[np.float64]:
+def expected_information(problem: Problem, point: Parameters, *, sigma2: float) -> NDArray[np.float64]:
     """Expected information of (delta, rho, lambda, sigma2) in scaled units, shape (k + s + 1,) squared.
 
     `sigma2` is the variance at the point.
@@ -167,21 +187,63 @@ def expected_information(problem: Problem, point: Point | Estimate, *, sigma2: f
     Lee, L.-F. and Yu, J. (2010). Estimation of spatial autoregressive panel data models with fixed effects.
     *Journal of Econometrics* 154, 165-185, equation (13) for transformed data.
     """
-    k, s2 = problem.k, sigma2
-    spec = problem.spec
-    s = int(spec.lag_y) + int(spec.lag_error)
-    info = np.zeros((k + s + 1, k + s + 1))
     BZ = problem.Z if problem.MZ is None else problem.Z - point.lam * problem.MZ
+    if not (problem.spec.lag_y or problem.spec.lag_error):
+        return _assembled(problem, BZ, [], traces=(np.zeros(0), np.zeros((0, 0))), sigma2=sigma2)
+    operators = score_operators(problem, point)
+    own = np.array([np.trace(Q) for Q in operators.quadratic])
+    pairs = [[np.sum(Q * P.T) + np.sum(Q * P) for P in operators.quadratic] for Q in operators.quadratic]
+    return _assembled(problem, BZ, operators.linear, traces=(own, np.array(pairs)), sigma2=sigma2)
+
+
+def information_without_dependence(problem: Problem, point: Parameters, *, sigma2: float) -> NDArray[np.float64]:
+    """`expected_information` at rho = lambda = 0 of a balanced panel: sparse products only, for any number of units."""
+    linear, lags = [], []
+    if problem.spec.lag_y and problem.weights is not None:
+        lags.append(problem.weights.sparse)
+        linear.append(within(_lagged_mean(problem, point, lags[-1]), _mean_effects(problem)))
+    if problem.spec.lag_error and problem.error_weights is not None:
+        lags.append(problem.error_weights.sparse)
+        linear.append(np.zeros_like(problem.y))
+    centred = problem.drop_unit_root
+    own = np.array([traced(Q, centred=centred) for Q in lags])
+    pairs = np.array([[_traced_pair(Q, P, centred=centred) for P in lags] for Q in lags])
+    return _assembled(problem, problem.Z, linear, traces=(own, pairs), sigma2=sigma2)
+
+
+def traced(Q: sparse.csr_array, *, centred: bool) -> float:
+    """``tr Q``, or ``tr J Q`` with ``J = I - 11'/N``."""
+    return float(Q.trace() - (Q.sum() / Q.shape[0] if centred else 0.0))
+
+
+def _traced_pair(Q: sparse.csr_array, P: sparse.csr_array, *, centred: bool) -> float:
+    """``tr(QP + QP')``, or the same of ``JQ`` and ``JP``."""
+    total = float((Q * P.T).sum() + (Q * P).sum())
+    if not centred:
+        return total
+    N = Q.shape[0]
+    left_q, left_p, right_q, right_p = Q.sum(axis=0), P.sum(axis=0), Q.sum(axis=1), P.sum(axis=1)
+    means = (left_q @ right_p + left_p @ right_q + left_q @ left_p) / N
+    return float(total - means + Q.sum() * P.sum() / N**2)
+
+
+def _assembled(
+    problem: Problem,
+    BZ: NDArray[np.float64],
+    linear: Sequence[NDArray[np.float64]],
+    *,
+    traces: tuple[NDArray[np.float64], NDArray[np.float64]],
+    sigma2: float,
+) -> NDArray[np.float64]:
+    """The matrix from the linear parts of the scores, ``tr Q_i`` (s,), and ``tr(Q_i Q_j + Q_i Q_j')`` (s, s)."""
+    k, s, s2 = problem.k, len(linear), sigma2
+    own, pairs = traces
+    info = np.zeros((k + s + 1, k + s + 1))
     info[:k, :k] = np.einsum("tni,tnj->ij", BZ, BZ) / s2
     info[-1, -1] = problem.n / (2.0 * s2**2)
-    if not s:
-        return info
-    operators = score_operators(problem, point)
-    for i, (Q, L) in enumerate(zip(operators.quadratic, operators.linear, strict=True)):
+    for i, L in enumerate(linear):
         info[:k, k + i] = info[k + i, :k] = np.einsum("tni,tn->i", BZ, L) / s2
-        info[k + i, -1] = info[-1, k + i] = problem.periods * np.trace(Q) / s2
-        for j in range(i, s):
-            P, other = operators.quadratic[j], operators.linear[j]
-            traces = np.sum(Q * P.T) + np.sum(Q * P)
-            info[k + i, k + j] = info[k + j, k + i] = problem.periods * traces + np.sum(L * other) / s2
+        info[k + i, -1] = info[-1, k + i] = problem.periods * own[i] / s2
+        for j, other in enumerate(linear):
+            info[k + i, k + j] = problem.periods * pairs[i, j] + np.sum(L * other) / s2
     return info

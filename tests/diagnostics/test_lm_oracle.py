@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from spatial_de.diagnostics import lm_tests
+import spatial_de as sde
+from spatial_de.diagnostics import conditional_lm_tests, durbin_lm_tests, lm_tests
 from spatial_de.panel.design import build_design
 
 NAMES = ["LM lag", "LM error", "Robust LM lag", "Robust LM error"]
@@ -174,3 +175,123 @@ def test_without_an_intercept(example):
     e = y[0] - X[0] @ np.linalg.lstsq(X[0], y[0], rcond=None)[0]
     expected = four_statistics(*gaussian_score_and_information(y[0], X[0], weights=W, variance=e @ e / len(e)))
     close(lm_tests("y ~ x1 + x2 - 1", data, w), expected)
+
+
+def likelihood_parts(y, X, W, *, rho, lam, theta):
+    """Score and expected information of the general nesting model at one point, coefficients by least squares.
+
+    Shape of y: (T, N), of X: (T, N, k). Parameters: rho, lambda, coefficients of X, of WX, variance; theta says
+    whether those of WX are estimated or zero. Complex steps of mean and covariance of one period.
+    """
+    T, N = y.shape
+    k = X.shape[2]
+    WX = np.einsum("ij,tjk->tik", W, X)
+    both = np.concatenate([X, WX], axis=2)
+    A, B = np.eye(N) - rho * W, np.eye(N) - lam * W
+    used = both if theta else X
+    filtered = np.einsum("ij,tjk->tik", B, used).reshape(T * N, -1)
+    target = (y @ A.T @ B.T).ravel()
+    beta = np.linalg.lstsq(filtered, target, rcond=None)[0]
+    variance = np.mean((target - filtered @ beta) ** 2)
+    start = np.concatenate([[rho, lam], beta, np.zeros(2 * k - len(beta)), [variance]])
+
+    def moments(p):
+        left, right = np.linalg.inv(np.eye(N) - p[0] * W), np.linalg.inv(np.eye(N) - p[1] * W)
+        return (both @ p[2:-1]) @ left.T, p[-1] * left @ right @ right.T @ left.T
+
+    mean, covariance = moments(start)
+    inverse, residual = np.linalg.inv(covariance), y - mean
+    means, covariances = [], []
+    for i in range(len(start)):
+        moved = start.astype(complex)
+        moved[i] += 1e-30j
+        parts = moments(moved)
+        means.append(parts[0].imag / 1e-30)
+        covariances.append(inverse @ parts[1].imag / 1e-30)
+    score = [
+        np.sum(m @ inverse * residual)
+        + (np.einsum("ti,ij,tj->", residual, S @ inverse, residual) - T * np.trace(S)) / 2
+        for m, S in zip(means, covariances, strict=True)
+    ]
+    information = [
+        [np.sum(m @ inverse * o) + T * np.sum(S * R.T) / 2 for o, R in zip(means, covariances, strict=True)]
+        for m, S in zip(means, covariances, strict=True)
+    ]
+    return np.array(score), np.array(information)
+
+
+def statistic(score, information, *, tested, held, robust_to=()):
+    """The LM statistic of some of the parameters held at zero."""
+    p = len(score)
+    nuisance = [i for i in range(p) if i not in held]
+    chosen = [*tested, *robust_to]
+    slope = information[np.ix_(chosen, nuisance)] @ np.linalg.inv(information[np.ix_(nuisance, nuisance)])
+    variance = information[np.ix_(chosen, chosen)] - slope @ information[np.ix_(nuisance, chosen)]
+
+    # the joint statistic less that of the parameters which may be different from zero
+    def joint(rows):
+        return score[rows] @ np.linalg.inv(variance[np.ix_(rows, rows)]) @ score[rows]
+
+    score = score[chosen] - slope @ score[nuisance]
+    every, other = list(range(len(chosen))), list(range(len(tested), len(chosen)))
+    return joint(every) - (joint(other) if other else 0.0)
+
+
+@pytest.mark.parametrize("kind", ["row", "binary"])
+@pytest.mark.parametrize("times", [1, 6])
+def test_tests_for_lagged_regressors(example, times, kind):
+    n = 14 if times > 1 else 30
+    data, w = example(n, times, kind)
+    fixed = "individual" if times > 1 else "none"
+    y, X = arrays(data)
+    if times > 1:
+        F = orthonormal(times).T
+        y, X = F @ y, np.einsum("st,tik->sik", F, X)
+        constant = ()
+    else:
+        constant = (2,)
+    if constant:  # the intercept as a regressor whose lag is left out
+        X = np.concatenate([np.ones_like(X[:, :, :1]), X], axis=2)
+    k = X.shape[2]
+    score, information = likelihood_parts(y, X, w.to_dense().to_numpy(), rho=0.0, lam=0.0, theta=False)
+    wx = [2 + k + j for j in range(len(constant), k)]
+    left_out = [2 + k] if constant else []
+    keep = [i for i in range(len(score)) if i not in left_out]
+    place = {old: new for new, old in enumerate(keep)}
+    score, information = score[keep], information[np.ix_(keep, keep)]
+    wx = [place[i] for i in wx]
+    held = [0, 1, *wx]
+    expected = {
+        "LM WX": {"tested": wx},
+        "LM lag and WX": {"tested": [0, *wx]},
+        "Robust LM WX": {"tested": wx, "robust_to": [0]},
+        "Robust LM lag (WX)": {"tested": [0], "robust_to": wx},
+        "LM error and WX": {"tested": [1, *wx]},
+    }
+    found = (
+        durbin_lm_tests("y ~ x1 + x2", data, w, fixed=fixed) if times > 1 else durbin_lm_tests("y ~ x1 + x2", data, w)
+    )
+    for name, how in expected.items():
+        assert found.loc[name, "statistic"] == pytest.approx(
+            statistic(score, information, held=held, **how), rel=1e-8
+        ), name
+
+
+@pytest.mark.parametrize("kind", ["row", "binary"])
+@pytest.mark.parametrize("model", ["sar", "sem", "sdm"])
+def test_tests_of_what_a_spatial_model_leaves(example, model, kind):
+    data, w = example(14, 6, kind)
+    fit = sde.fit("y ~ x1 + x2", data, w, model=model, fixed="individual")
+    y, X = arrays(data)
+    F = orthonormal(6).T
+    y, X = F @ y, np.einsum("st,tik->sik", F, X)
+    score, information = likelihood_parts(
+        y, X, w.to_dense().to_numpy(), rho=fit.estimate.rho, lam=fit.estimate.lam, theta=model == "sdm"
+    )
+    if model != "sdm":
+        keep = [i for i in range(len(score)) if i not in {4, 5}]
+        score, information = score[keep], information[np.ix_(keep, keep)]
+    tested = [0] if model == "sem" else [1]
+    name = {"sar": "LM error in SAR", "sem": "LM lag in SEM", "sdm": "LM error in SDM"}[model]
+    found = conditional_lm_tests("y ~ x1 + x2", data, w, fixed="individual").loc[name, "statistic"]
+    assert found == pytest.approx(statistic(score, information, tested=tested, held=tested), rel=1e-6)

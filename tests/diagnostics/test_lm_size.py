@@ -35,7 +35,13 @@ def rejection_rates(w, times, *, fixed, bias, replications=1000):
         if times > 1:
             y += 2.0 * rng.normal(size=(1, w.n)) + 2.0 * rng.normal(size=(times, 1))
         s = score_statistics(replace(design, y=y), w, effects=fixed, bias=bias)
-        row[:] = s.marginal(0), s.marginal(1), s.robust(0), s.robust(1)
+        lag, error = ["rho"], ["lambda"]
+        row[:] = (
+            s.statistic(lag),
+            s.statistic(error),
+            s.statistic(lag, robust_to=error),
+            s.statistic(error, robust_to=lag),
+        )
     return (found > CRITICAL).mean(axis=0)
 
 

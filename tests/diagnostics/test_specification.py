@@ -214,7 +214,7 @@ def test_without_regressors_a_lag_is_an_error(example):
     table, w = example(16, 1, "row")
     found = sde.specification_tests("y ~ 1", table, w)
     assert found.table.loc["LM lag", "statistic"] == pytest.approx(found.table.loc["LM error", "statistic"], rel=1e-9)
-    assert any(line.startswith("Robust LM lag: Without regressors") for line in found.not_tested)
+    assert any(line.startswith("Robust LM lag: Given a spatial error, nothing is left") for line in found.not_tested)
 
 
 def test_an_sdm_that_cannot_be_estimated_leaves_the_other_tests(example):
@@ -239,7 +239,7 @@ def test_a_fit_that_does_not_converge_leaves_the_other_tests(example, monkeypatc
     monkeypatch.setattr(candidates, "fit", failing)
     panel, w = example(12, 5, "row")
     found = sde.specification_tests(FORMULA, panel, w)
-    assert found.not_tested == ("LR SDM -> SEM: no maximum",)
+    assert found.not_tested == ("LM lag in SEM: no maximum", "LR SDM -> SEM: no maximum")
     assert "Wald SDM -> SEM" in found.table.index
 
 

@@ -3,7 +3,14 @@
 import pytest
 
 import spatial_de as sde
-from spatial_de.diagnostics import fixed_effects_tests, likelihood_ratio, lm_tests, wald_test
+from spatial_de.diagnostics import (
+    conditional_lm_tests,
+    durbin_lm_tests,
+    fixed_effects_tests,
+    likelihood_ratio,
+    lm_tests,
+    wald_test,
+)
 
 CRIME = "CRIME ~ INC + HOVAL"
 CIGARETTES = "logc ~ logp + logy"
@@ -25,6 +32,23 @@ def test_lm_of_columbus(columbus, peer, name):
     assert found["statistic"] == pytest.approx(golden[peer][name]["statistic"], rel=1e-8)
     assert found["p_value"] == pytest.approx(golden[peer][name]["p"], rel=1e-8)
     assert found["df"] == golden[peer][name]["df"] == 1
+
+
+OF_SPATIALREG = {
+    lm_tests: ["LM lag and error"],
+    durbin_lm_tests: ["LM WX", "LM lag and WX", "Robust LM WX", "Robust LM lag (WX)", "LM error and WX"],
+    conditional_lm_tests: ["LM error in SAR", "LM error in SDM"],
+}
+
+
+@pytest.mark.parametrize(("tests", "name"), [(tests, name) for tests, names in OF_SPATIALREG.items() for name in names])
+def test_joint_durbin_and_conditional_lm_of_columbus(columbus, tests, name):
+    table, w, golden = columbus
+    found, expected = tests(CRIME, table, w).loc[name], golden["spatialreg"][name]
+    tolerance = 1e-5 if tests is conditional_lm_tests else 1e-10  # spatialreg stops at 1.5e-8 in rho
+    assert found["statistic"] == pytest.approx(expected["statistic"], rel=tolerance)
+    assert found["p_value"] == pytest.approx(expected["p"], rel=tolerance)
+    assert found["df"] == expected["df"]
 
 
 RATIOS = ["SDM -> SAR", "SDM -> SEM", "SDM -> SLX", "SDEM -> SEM", "SAR -> OLS", "SEM -> OLS"]
