@@ -8,6 +8,12 @@ from spatial_de.diagnostics.lagrange import conditional_lm_tests, durbin_lm_test
 from spatial_de.diagnostics.non_nested import j_test
 from spatial_de.diagnostics.random_effects import mundlak_test, random_effects_test
 from spatial_de.diagnostics.registry import TESTS
+from spatial_de.diagnostics.residuals import (
+    ResidualMoran,
+    heteroskedasticity_test,
+    normality_test,
+    residual_moran,
+)
 from spatial_de.diagnostics.restrictions import likelihood_ratio, wald_test
 from spatial_de.diagnostics.specification import SpecificationTests, specification_tests
 
@@ -16,17 +22,21 @@ __all__ = [
     "ConvexWeights",
     "HypothesisTest",
     "ModelProbabilities",
+    "ResidualMoran",
     "SpecificationTests",
     "conditional_lm_tests",
     "convex_weights",
     "durbin_lm_tests",
     "fixed_effects_tests",
+    "heteroskedasticity_test",
     "j_test",
     "likelihood_ratio",
     "lm_tests",
     "model_probabilities",
     "mundlak_test",
+    "normality_test",
     "random_effects_test",
+    "residual_moran",
     "specification_tests",
     "wald_test",
 ]
