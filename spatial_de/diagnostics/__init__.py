@@ -3,6 +3,7 @@
 from spatial_de.diagnostics.base import HypothesisTest
 from spatial_de.diagnostics.comparison import ModelProbabilities, model_probabilities
 from spatial_de.diagnostics.convex import ConvexWeights, convex_weights
+from spatial_de.diagnostics.hausman import hausman_test, spatial_hausman_test
 from spatial_de.diagnostics.joint import fixed_effects_tests
 from spatial_de.diagnostics.lagrange import conditional_lm_tests, durbin_lm_tests, lm_tests
 from spatial_de.diagnostics.non_nested import j_test
@@ -28,6 +29,7 @@ __all__ = [
     "convex_weights",
     "durbin_lm_tests",
     "fixed_effects_tests",
+    "hausman_test",
     "heteroskedasticity_test",
     "j_test",
     "likelihood_ratio",
@@ -37,6 +39,7 @@ __all__ = [
     "normality_test",
     "random_effects_test",
     "residual_moran",
+    "spatial_hausman_test",
     "specification_tests",
     "wald_test",
 ]

@@ -85,14 +85,15 @@ class RegisteredTest:
     run
         From the candidate models to the test. Raises `IdentificationError`, `ConvergenceError` or `OptionError`
         where the test cannot be made; the message becomes part of the result.
-    panel_only
-        Whether it needs a panel.
+    panel_only, cross_section_only
+        Whether it needs a panel, or a cross-section.
     """
 
     name: str
     group: str
     run: Callable[[Candidates], HypothesisTest]
     panel_only: bool = False
+    cross_section_only: bool = False
 
 
 def as_table(tests: Iterable[HypothesisTest]) -> pd.DataFrame:
