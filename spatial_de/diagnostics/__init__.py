@@ -1,8 +1,10 @@
 """Specification tests: which spatial model, which effects, and why."""
 
 from spatial_de.diagnostics.base import HypothesisTest
+from spatial_de.diagnostics.collinearity import Collinearity, collinearity
 from spatial_de.diagnostics.comparison import ModelProbabilities, model_probabilities
 from spatial_de.diagnostics.convex import ConvexWeights, convex_weights
+from spatial_de.diagnostics.cross_dependence import pesaran_cd, randomised_w_test
 from spatial_de.diagnostics.hausman import hausman_test, spatial_hausman_test
 from spatial_de.diagnostics.joint import fixed_effects_tests
 from spatial_de.diagnostics.lagrange import conditional_lm_tests, durbin_lm_tests, lm_tests
@@ -17,14 +19,20 @@ from spatial_de.diagnostics.residuals import (
 )
 from spatial_de.diagnostics.restrictions import likelihood_ratio, wald_test
 from spatial_de.diagnostics.specification import SpecificationTests, specification_tests
+from spatial_de.diagnostics.turning_point import UTest, u_test
+from spatial_de.diagnostics.unit_effects import baltagi_song_koh_tests
 
 __all__ = [
     "TESTS",
+    "Collinearity",
     "ConvexWeights",
     "HypothesisTest",
     "ModelProbabilities",
     "ResidualMoran",
     "SpecificationTests",
+    "UTest",
+    "baltagi_song_koh_tests",
+    "collinearity",
     "conditional_lm_tests",
     "convex_weights",
     "durbin_lm_tests",
@@ -37,9 +45,12 @@ __all__ = [
     "model_probabilities",
     "mundlak_test",
     "normality_test",
+    "pesaran_cd",
     "random_effects_test",
+    "randomised_w_test",
     "residual_moran",
     "spatial_hausman_test",
     "specification_tests",
+    "u_test",
     "wald_test",
 ]
