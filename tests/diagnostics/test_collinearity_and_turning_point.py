@@ -8,6 +8,7 @@ from scipy import stats
 import spatial_de as sde
 from spatial_de.diagnostics import collinearity, u_test
 from spatial_de.errors import FormulaError, IdentificationError, OptionError
+from spatial_de.panel.design import build_design
 
 FORMULA = "y ~ x1 + x2"
 
@@ -23,10 +24,12 @@ def test_condition_number_of_columbus_as_spreg(columbus):
 def test_vif_is_that_of_regressions_on_all_others(example, fixed, kind):
     panel, w = example(10, 6, kind)
     fit = sde.fit(FORMULA, panel, w, model="sdm", fixed=fixed)
-    columns = {name: panel[name] for name in ("x1", "x2")}
-    columns |= {f"W_{name}": w.lag(panel[name]) for name in ("x1", "x2")}
-    frame = pd.DataFrame(columns).reset_index()
+    X, W = build_design(FORMULA, panel).X, w.to_dense().to_numpy()
+    columns = {name: X[:, :, j].ravel() for j, name in enumerate(("x1", "x2"))}
+    columns |= {f"W_{name}": (X[:, :, j] @ W.T).ravel() for j, name in enumerate(("x1", "x2"))}
     names = list(columns)
+    cells = pd.MultiIndex.from_product([range(6), range(10)], names=["year", "unit"])
+    frame = pd.DataFrame(columns, index=cells).reset_index()
     kept = {"none": [], "individual": ["unit"], "time": ["year"], "two-way": ["unit", "year"]}[fixed]
     base = np.ones((len(frame), 1))
     if kept:
