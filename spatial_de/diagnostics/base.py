@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
@@ -72,6 +72,10 @@ class HypothesisTest:
         return str(self.to_frame().to_html(index=False))
 
 
+# a panel, a cross-section, no time effects, the general nesting model (which is fitted on request only)
+Need = Literal["panel", "cross-section", "no time effects", "general"]
+
+
 @dataclass(frozen=True, slots=True)
 class RegisteredTest:
     """A test as `specification_tests` runs it.
@@ -85,15 +89,14 @@ class RegisteredTest:
     run
         From the candidate models to the test. Raises `IdentificationError`, `ConvergenceError` or `OptionError`
         where the test cannot be made; the message becomes part of the result.
-    panel_only, cross_section_only
-        Whether it needs a panel, or a cross-section.
+    needs
+        Conditions without which it is left out, of those `Need` names.
     """
 
     name: str
     group: str
     run: Callable[[Candidates], HypothesisTest]
-    panel_only: bool = False
-    cross_section_only: bool = False
+    needs: tuple[Need, ...] = ()
 
 
 def as_table(tests: Iterable[HypothesisTest]) -> pd.DataFrame:

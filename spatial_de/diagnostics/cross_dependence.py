@@ -56,7 +56,7 @@ def pesaran_cd(fit: Results) -> HypothesisTest:
     return normal_test(
         "Pesaran CD",
         float(np.sqrt(2.0 * T / (N * (N - 1))) * total),
-        null="residuals of different units are not correlated",
+        null="errors of different units are not correlated (r_ij = 0)",
         reference="Pesaran (2015)",
     )
 
@@ -109,9 +109,9 @@ def randomised_w_test(
         df=1,
         df_resid=None,
         p_value=(1 + beyond) / (1 + draws),
-        null="residuals of neighbours are no more alike than those of other pairs",
+        null="errors of neighbours are correlated like those of other pairs (r along W = mean r)",
         reference="Millo (2017)",
-        law=f"{draws:,} relabellings of W",
+        law=f"{draws:,} random W",
     )
 
 
@@ -146,6 +146,6 @@ def _randomised(candidates: Candidates) -> HypothesisTest:
 
 
 TESTS = (
-    RegisteredTest("Pesaran CD", GROUP, _cd, panel_only=True),
-    RegisteredTest("Randomised W", GROUP, _randomised, panel_only=True),
+    RegisteredTest("Pesaran CD", GROUP, _cd, needs=("panel", "no time effects")),
+    RegisteredTest("Randomised W", GROUP, _randomised, needs=("panel",)),
 )

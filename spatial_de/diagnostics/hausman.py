@@ -108,7 +108,7 @@ def spatial_hausman_test(fit: Results) -> HypothesisTest:
         f"Hausman OLS, {fit.model.upper()}",
         statistic,
         problem.k,
-        null="OLS and the spatial error model estimate the same coefficients",
+        null="OLS and the spatial error model estimate the same coefficients (b OLS = b SEM)",
         reference="Pace and LeSage (2008)",
     )
 
@@ -156,4 +156,4 @@ def _spatial_hausman(candidates: Candidates) -> HypothesisTest:
     return spatial_hausman_test(candidates["sem"])
 
 
-TESTS = (RegisteredTest("Hausman OLS, SEM", GROUP, _spatial_hausman, cross_section_only=True),)
+TESTS = (RegisteredTest("Hausman OLS, SEM", GROUP, _spatial_hausman, needs=("cross-section",)),)

@@ -164,8 +164,8 @@ def _registered(which: Dimension) -> tuple[RegisteredTest, RegisteredTest]:
         return _f_test(candidates["ols"].estimate.problem.design, which)
 
     return (
-        RegisteredTest(f"LR {which} effects", GROUP, ratio, panel_only=True),
-        RegisteredTest(f"F {which} effects", GROUP, f_test, panel_only=True),
+        RegisteredTest(f"LR {which} effects", GROUP, ratio, needs=("panel",)),
+        RegisteredTest(f"F {which} effects", GROUP, f_test, needs=("panel",)),
     )
 
 

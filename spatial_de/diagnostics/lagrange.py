@@ -175,7 +175,7 @@ def conditional_lm_tests(
 
 
 def _run(candidates: Candidates, group: str) -> pd.DataFrame:
-    return as_table(entry.run(candidates) for entry in TESTS if entry.group == group)
+    return as_table(entry.run(candidates) for entry in (*TESTS, *CONDITIONAL_TESTS) if entry.group == group)
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +279,5 @@ _CONDITIONAL = (
 )
 
 
-TESTS = (
-    *(RegisteredTest(kind.name, kind.group, kind) for kind in _KINDS),
-    *(RegisteredTest(kind.name, CONDITIONAL_GROUP, kind) for kind in _CONDITIONAL),
-)
+TESTS = tuple(RegisteredTest(kind.name, kind.group, kind) for kind in _KINDS)
+CONDITIONAL_TESTS = tuple(RegisteredTest(kind.name, CONDITIONAL_GROUP, kind) for kind in _CONDITIONAL)

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from spatial_de.diagnostics import joint, lagrange, restrictions
+from spatial_de.diagnostics import cross_dependence, hausman, joint, lagrange, residuals, restrictions
 from spatial_de.diagnostics.base import RegisteredTest
 
-TESTS: dict[str, RegisteredTest] = {test.name: test for test in (*lagrange.TESTS, *restrictions.TESTS, *joint.TESTS)}
+_ROWS = (
+    *lagrange.TESTS,
+    *restrictions.TESTS,
+    *lagrange.CONDITIONAL_TESTS,
+    *residuals.TESTS,
+    *cross_dependence.TESTS,
+    *hausman.TESTS,
+    *joint.TESTS,
+)
+TESTS: dict[str, RegisteredTest] = {test.name: test for test in _ROWS}

@@ -65,7 +65,7 @@ def normality_test(fit: Results) -> HypothesisTest:
     statistic, df = peaked**2 / (24.0 * fourth), 1
     if third > _ROUNDING * e.size:
         statistic, df = statistic + skewed**2 / (6.0 * third), 2
-    null = "errors are normal (skewness 0, kurtosis 3)"
+    null = "errors have no skewness and the kurtosis of 3 (normal errors)"
     return chi2_test("Jarque-Bera", statistic, df, null=null, reference="Jarque and Bera (1987)")
 
 
@@ -120,7 +120,7 @@ def heteroskedasticity_test(
         "Koenker" if studentized else "Breusch-Pagan",
         statistic,
         int(kept.sum()),
-        null="errors have one variance (it does not depend on the regressors)",
+        null="the variance of errors does not depend on the regressors (one variance)",
         reference="Koenker (1981)" if studentized else "Breusch and Pagan (1979)",
     )
 
@@ -154,7 +154,7 @@ class ResidualMoran:
     @property
     def test(self) -> HypothesisTest:
         """The same as a row of a table of tests."""
-        null = "errors show no spatial autocorrelation"
+        null = "errors are not spatially correlated (I = E I)"
         return normal_test("Moran of residuals", self.z, null=null, reference="Cliff and Ord (1981, ch. 8)")
 
 
@@ -197,6 +197,8 @@ def residual_moran(fit: Results) -> ResidualMoran:
     ratio = float(np.sum(e * (w @ e.T).T)) / float(np.sum(e**2))
     mean = first / rank
     spread = (2.0 * second + first**2) / (rank * (rank + 2)) - mean**2
+    if spread <= _ROUNDING * max(second, mean**2):
+        raise IdentificationError("Under these weights all residuals have the same Moran's I: nothing can be tested.")
     factor = n / total
     return ResidualMoran(I=factor * ratio, expected=factor * mean, variance=factor**2 * spread)
 

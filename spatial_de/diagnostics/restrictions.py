@@ -341,7 +341,8 @@ def _ratio(big: Model, small: Model) -> RegisteredTest:
     def run(candidates: Candidates) -> HypothesisTest:
         return likelihood_ratio(candidates[big], candidates[small])
 
-    return RegisteredTest(f"LR {big.upper()} -> {small.upper()}", GROUP, run)
+    needs: tuple[Need, ...] = ("general",) if big == "gns" else ()
+    return RegisteredTest(f"LR {big.upper()} -> {small.upper()}", GROUP, run, needs=needs)
 
 
 def _wald(big: Model, small: Model) -> RegisteredTest:
@@ -360,4 +361,9 @@ TESTS = (
     _ratio("sdm", "slx"),
     _wald("sdm", "slx"),
     _wald("slx", "ols"),
+    _ratio("sdem", "slx"),
+    _wald("sdem", "slx"),
+    _ratio("gns", "sdm"),
+    _ratio("gns", "sdem"),
+    _ratio("gns", "sac"),
 )

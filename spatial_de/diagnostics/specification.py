@@ -12,11 +12,12 @@ from spatial_de.diagnostics.candidates import Candidates
 from spatial_de.diagnostics.registry import TESTS
 from spatial_de.diagnostics.rendering import render_html, render_text
 from spatial_de.diagnostics.verdict import decide
-from spatial_de.errors import ConvergenceError, IdentificationError, OptionError, SpatialDEWarning
+from spatial_de.errors import CapacityError, ConvergenceError, IdentificationError, OptionError, SpatialDEWarning
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from spatial_de.diagnostics.base import Need
     from spatial_de.models.problem import Bias
     from spatial_de.panel import Panel
     from spatial_de.panel.transforms import Effects
@@ -106,12 +107,15 @@ def specification_tests(
     durbin: list[str] | None = None,
     alpha: float = 0.05,
     information: Literal["observed", "expected"] = "observed",
+    general: bool = False,
 ) -> SpecificationTests:
     """Which spatial model do the data ask for? Tests, a recommendation, and its reasons.
 
-    Lagrange multiplier tests for a spatial lag and a spatial error (plain and robust) on the residuals of OLS;
-    likelihood ratio and Wald tests of the SDM against SAR, SEM and SLX, and of SLX against OLS; for panels the joint
-    significance of individual and of time effects.
+    Lagrange multiplier tests for a spatial lag, a spatial error and lagged regressors (plain, robust and joint) on the
+    residuals of OLS, and for what SAR, SEM and SDM leave; likelihood ratio and Wald tests of the SDM against SAR, SEM
+    and SLX, of SLX against OLS, of SDEM against SLX; Moran's I, variance and normality of the residuals; for panels
+    dependence between units and the joint significance of individual and of time effects; for cross-sections the
+    spatial Hausman test.
 
     Parameters
     ----------
@@ -128,6 +132,9 @@ def specification_tests(
         Level of the decisions.
     information
         Information matrix of the Wald tests: ``"observed"`` (default) or ``"expected"``.
+    general
+        Whether to fit the general nesting model too, and test its restrictions to SDM, SDEM and SAC. It takes longer,
+        and its parameters are often hard to tell from each other.
 
     Returns
     -------
@@ -162,11 +169,11 @@ def specification_tests(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", SpatialDEWarning)  # each once, below, however many fits give it
         candidates = Candidates(formula, data, w, durbin=durbin, fixed=fixed, bias=bias, information=information)
-        tests, not_tested = _run(candidates)
+        tests, not_tested = _run(candidates, general=general)
     for message, category in {str(item.message): item.category for item in caught}.items():
         warnings.warn(message, category, stacklevel=2)
     base = candidates["ols"]
-    verdict = decide(tests, alpha=alpha, fixed=base.fixed)
+    verdict = decide(tests, alpha=alpha, fixed=base.fixed, panel=base.times is not None)
     return SpecificationTests(
         tests=tuple(tests.values()),
         verdict=verdict.sentence,
@@ -180,17 +187,20 @@ def specification_tests(
     )
 
 
-def _run(candidates: Candidates) -> tuple[dict[str, HypothesisTest], list[str]]:
+def _run(candidates: Candidates, *, general: bool) -> tuple[dict[str, HypothesisTest], list[str]]:
     """Every registered test that applies; those that cannot be made, with the reason."""
-    is_panel = candidates["ols"].times is not None
+    base = candidates["ols"]
+    given: set[Need] = {"panel" if base.times is not None else "cross-section"}
+    given |= {"general"} if general else set()
+    given |= {"no time effects"} if base.fixed in {"none", "individual"} else set()
     tests: dict[str, HypothesisTest] = {}
     failures: dict[str, Exception] = {}
     for name, entry in TESTS.items():
-        if entry.panel_only and not is_panel:
+        if not given.issuperset(entry.needs):
             continue
         try:
             tests[name] = entry.run(candidates)
-        except (IdentificationError, ConvergenceError, OptionError) as error:
+        except (IdentificationError, ConvergenceError, OptionError, CapacityError) as error:
             failures[name] = error
     if "LM lag" in failures:
         raise failures["LM lag"]

@@ -95,7 +95,7 @@ def p_text(p_value: float) -> str:
     return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
 
 
-def decide(tests: Mapping[str, HypothesisTest], *, alpha: float, fixed: str) -> Verdict:
+def decide(tests: Mapping[str, HypothesisTest], *, alpha: float, fixed: str, panel: bool) -> Verdict:
     """The recommendation that tests lead to at level alpha.
 
     Parameters
@@ -106,12 +106,15 @@ def decide(tests: Mapping[str, HypothesisTest], *, alpha: float, fixed: str) -> 
         Level.
     fixed
         Effects under which the tests of spatial dependence were made.
+    panel
+        Whether the data are a panel, where errors robust to units' own variances are those clustered by unit.
     """
     evidence = _Evidence(tests, alpha)
     if evidence.rejects("LM lag") or evidence.rejects("LM error"):
         model, reasons = _with_dependence(evidence)
     else:
         model, reasons = _without_dependence(evidence)
+    reasons += _about_errors(evidence, model, panel=panel)
     effects, about_effects = _effects(evidence, fixed)
     sentence = f"Recommended at the {evidence.level}: {MODELS[model].label}"
     if effects is not None:
@@ -171,6 +174,30 @@ def _with_dependence(evidence: _Evidence) -> tuple[str, list[str]]:
             "describes the data as well."
         )
     return model, reasons
+
+
+def _about_errors(evidence: _Evidence, model: str, *, panel: bool) -> list[str]:
+    """What the recommended model leaves, and which standard errors the residuals ask for."""
+    said = []
+    left = {"sar": "LM error in SAR", "sem": "LM lag in SEM", "sdm": "LM error in SDM"}.get(model, "")
+    if evidence.rejects(left):
+        kind = "error" if model != "sem" else "lag"
+        said.append(
+            f"The {model.upper()} leaves spatial dependence: a spatial {kind} beside it is significant "
+            f"({evidence.quote(left)}). Other weights, regressors left out, or a model with both may be behind it."
+        )
+    if evidence.rejects("Koenker"):
+        robust = "cov='cluster'" if panel else "cov='robust' with method='gmm'"
+        said.append(
+            f"The variance of errors goes with the regressors ({evidence.quote('Koenker')}): classical standard errors "
+            f"are not right; use {robust}."
+        )
+    if evidence.rejects("Jarque-Bera"):
+        said.append(
+            f"Errors are not normal ({evidence.quote('Jarque-Bera')}): estimates stay consistent, standard errors of "
+            "sigma2 and of rho are better with cov='robust'."
+        )
+    return said
 
 
 def _choose(direction: Direction, *, sar: bool | None, sem: bool | None) -> tuple[str, str]:

@@ -83,7 +83,7 @@ def test_the_table_of_a_panel(panel_tests):
     table = panel_tests.table
     assert list(table.columns) == COLUMNS
     assert table.index.name == "test"
-    assert list(table.index) == list(TESTS)
+    assert list(table.index) == [name for name, test in TESTS.items() if set(test.needs) <= {"panel"}]
     assert panel_tests.not_tested == ()
     assert table[["statistic", "df", "p_value"]].notna().all(axis=None)
     assert table["null"].str.len().gt(5).all()
@@ -95,7 +95,7 @@ def test_the_table_of_a_panel(panel_tests):
 def test_the_table_of_a_cross_section(columbus):
     table, w, _ = columbus
     found = sde.specification_tests("CRIME ~ INC + HOVAL", table, w)
-    assert list(found.table.index) == [name for name, test in TESTS.items() if not test.panel_only]
+    assert list(found.table.index) == [name for name, test in TESTS.items() if set(test.needs) <= {"cross-section"}]
     assert found.effects is None
     assert found.model == "sdm"
     assert "fixed effects" not in found.verdict
@@ -111,10 +111,17 @@ def test_reasons_quote_the_numbers_of_the_table(panel_tests):
 def test_text_and_html(panel_tests):
     text = str(panel_tests)
     assert max(len(line) for line in text.splitlines()) <= 88
-    for word in ("logc ~ logp + logy", "46 units, 30 times", "Lee-Yu", "Recommended", "Reasons", *TESTS):
+    for word in (
+        "logc ~ logp + logy",
+        "46 units, 30 times",
+        "Lee-Yu",
+        "Recommended",
+        "Reasons",
+        *panel_tests.table.index,
+    ):
         assert word in text
     html = panel_tests._repr_html_()
-    assert html.count("<tr") == len(TESTS) + 2
+    assert html.count("<tr") == len(panel_tests.tests) + 2
     assert "SDM -&gt; SAR" in html
     assert "-> " not in html
 
@@ -152,7 +159,7 @@ def test_effects_added_to_the_response_change_nothing(example):
     panel, w = example(12, 5, "row")
     shifted = panel.assign(y=lambda p: p["y"] + 7.0 * p["x1"].groupby(level=0).transform("mean"))
     shifted = shifted.assign(y=lambda p: p["y"] + p["x2"].groupby(level=1).transform("max"))
-    spatial = [name for name, test in TESTS.items() if not test.panel_only]
+    spatial = [name for name, test in TESTS.items() if not test.needs]
     one, two = (sde.specification_tests(FORMULA, p, w).table["statistic"].loc[spatial] for p in (panel, shifted))
     np.testing.assert_allclose(two, one, rtol=1e-7)
 
@@ -163,7 +170,8 @@ def test_one_time_is_the_cross_section(example):
     table = panel.to_frame().query("year == 2000").set_index("unit")[["y", "x1", "x2"]]
     pooled = sde.specification_tests(FORMULA, first, w, fixed="none")
     plain = sde.specification_tests(FORMULA, table, w)
-    np.testing.assert_allclose(pooled.table["statistic"], plain.table["statistic"], rtol=1e-10)
+    both = [name for name in plain.table.index if not TESTS[name].needs]
+    np.testing.assert_allclose(pooled.table.loc[both, "statistic"], plain.table.loc[both, "statistic"], rtol=1e-10)
     assert all(line.startswith(("LR", "F")) for line in pooled.not_tested if "at least two" in line)
     assert sum("at least two units and two times" in line for line in pooled.not_tested) == 4
 
@@ -175,7 +183,7 @@ def test_information_moves_the_wald_tests_only(example):
         for kind in ("observed", "expected")
     )
     moved = one.index[~np.isclose(one, two, rtol=1e-9)]
-    assert list(moved) == ["Wald SDM -> SAR", "Wald SDM -> SEM", "Wald SDM -> SLX"]
+    assert list(moved) == ["Wald SDM -> SAR", "Wald SDM -> SEM", "Wald SDM -> SLX", "Wald SDEM -> SLX"]
 
 
 def test_the_warning_of_the_direct_form_comes_once(example):
@@ -194,7 +202,7 @@ def test_what_is_not_nested_is_named(example, kind):
     assert "LR SDM -> SEM" not in found.table.index
     assert "Wald SDM -> SEM" in found.table.index
     named = {line.split(":")[0] for line in found.not_tested}
-    assert named == {"LR SDM -> SEM", "LR SDM -> SLX"}
+    assert named == {"LR SDM -> SEM", "LR SDM -> SLX", "LR SDEM -> SLX"}
     assert "Not tested" in str(found)
     assert "Not tested" in found._repr_html_()
     assert any("W is not row-stochastic" in note for note in found.notes)
@@ -239,7 +247,7 @@ def test_a_fit_that_does_not_converge_leaves_the_other_tests(example, monkeypatc
     monkeypatch.setattr(candidates, "fit", failing)
     panel, w = example(12, 5, "row")
     found = sde.specification_tests(FORMULA, panel, w)
-    assert found.not_tested == ("LM lag in SEM: no maximum", "LR SDM -> SEM: no maximum")
+    assert found.not_tested == ("LR SDM -> SEM: no maximum", "LM lag in SEM: no maximum")
     assert "Wald SDM -> SEM" in found.table.index
 
 
@@ -297,3 +305,25 @@ def test_nothing_is_printed_and_nothing_changed(example, capsys):
     assert capsys.readouterr().out == ""
     pd.testing.assert_frame_equal(panel.to_frame(), before)
     assert w.fingerprint == mark
+
+
+def test_the_general_model_comes_on_request(example):
+    table, w = example(40, 1, "row")
+    plain, general = (sde.specification_tests(FORMULA, table, w, general=asked) for asked in (False, True))
+    more = [name for name in general.table.index if name not in plain.table.index]
+    assert more == ["LR GNS -> SDM", "LR GNS -> SDEM", "LR GNS -> SAC"]
+    big, small = (sde.fit(FORMULA, table, w, model=model) for model in ("gns", "sac"))
+    assert general.table.loc["LR GNS -> SAC", "statistic"] == pytest.approx(2 * (big.loglik - small.loglik), abs=1e-6)
+    assert general.table.loc["LR GNS -> SAC", "df"] == 2
+
+
+def test_errors_that_are_left_are_in_the_reasons():
+    w = lattice(10)
+    panel = simulated(w, 10, seed=2, rho=0.4, theta=(0.5, -0.5), lam=-0.7)
+    found = sde.specification_tests(FORMULA, panel, w)
+    assert any("leaves spatial dependence" in reason for reason in found.reasons)
+    rng = np.random.default_rng(0)
+    heavy = panel.assign(y=lambda p: p["y"] + np.exp(p["x1"]) * rng.standard_t(3, size=len(p["y"])))
+    reasons = sde.specification_tests(FORMULA, heavy, w).reasons
+    assert any("use cov='cluster'" in reason for reason in reasons)
+    assert any("not normal" in reason for reason in reasons)

@@ -32,7 +32,7 @@ def make(**p_values):
 
 
 def recommend(fixed="none", alpha=0.05, **p_values):
-    return decide(make(**p_values), alpha=alpha, fixed=fixed)
+    return decide(make(**p_values), alpha=alpha, fixed=fixed, panel=True)
 
 
 def with_dependence(sar, sem, *, lag, error):
