@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spatial_de.diagnostics.base import HypothesisTest, RegisteredTest, chi2_p, f_p
+from spatial_de.diagnostics.base import HypothesisTest, Need, RegisteredTest, chi2_p, f_p
 from spatial_de.errors import IdentificationError, OptionError
 from spatial_de.models import MODELS, ModelSpec
 from spatial_de.models.estimate import is_adjusted
