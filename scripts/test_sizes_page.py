@@ -100,8 +100,8 @@ def page(table: pd.DataFrame, *, made: str, seconds: float, seed: int) -> str:
         "text of the script."
     )
     reading = (
-        "Size: share of samples in which a test at the 5 % level rejects though its null is true. Power: share in which "
-        f"it rejects where another truth holds. A size outside {LOW} to {HIGH} % is marked, and explained below."
+        "Size: share of samples in which a test at the 5 % level rejects though its null is true. Power: share in "
+        f"which it rejects where another truth holds. A size outside {LOW} to {HIGH} % is marked, and explained below."
     )
     parts = ["# Size and power of the specification tests", "", head, "", reading]
     notes: list[str] = []

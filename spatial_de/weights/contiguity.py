@@ -9,10 +9,11 @@ import numpy as np
 from scipy import sparse
 
 from spatial_de.boundaries import around, check_degrees, check_polygons, crs_name, sphere_centroids
-from spatial_de.errors import BoundaryWarning, IslandError, OptionError, WeightsWarning
+from spatial_de.errors import BoundaryWarning, IslandError, OptionError
 from spatial_de.weights.core import IslandTreatment, Provenance, SpatialWeights
 from spatial_de.weights.islands import Treated, treat_islands
 from spatial_de.weights.labels import as_index
+from spatial_de.weights.links import paths_of_order
 from spatial_de.weights.normalisation import Normalization
 from spatial_de.weights.shared_borders import contiguous_pairs
 from spatial_de.wording import check_option, name_some, plural
@@ -87,7 +88,7 @@ def contiguity(
     treated = treat_islands(matrix, ids, treatment=islands, nearest=lambda alone: nearest_polygons(gdf, shapes, alone))
     matrix = treated.matrix
     if order > 1:
-        matrix = _of_order(matrix, order, include_lower=include_lower_orders)
+        matrix = paths_of_order(matrix, order, include_lower=include_lower_orders)
         treated = _second_islands(treated, matrix, ids, order=order, islands=islands)
     which = f"orders 1 to {order}" if include_lower_orders and order > 1 else f"order {order}"
     return SpatialWeights(
@@ -116,23 +117,6 @@ def _report_snapping(ids: pd.Index[Any], i: NDArray[np.intp], j: NDArray[np.intp
         stacklevel=4,
     )
     return (note,)
-
-
-def _of_order(matrix: sparse.csr_array, order: int, *, include_lower: bool) -> sparse.csr_array:
-    """Units whose shortest path has exactly (at most) `order` steps."""
-    reached = sparse.eye_array(matrix.shape[0], format="csr")
-    front, lower = reached, []
-    for _ in range(order):
-        step = (front @ matrix).astype(bool).astype(np.float64)
-        front = step - step.multiply(reached.astype(bool))
-        front = sparse.csr_array(front)
-        front.eliminate_zeros()
-        reached = sparse.csr_array(reached + front)
-        lower.append(front)
-    out = sparse.csr_array(sum(lower[1:], start=lower[0])) if include_lower else front
-    if out.nnz == 0:
-        warnings.warn(f"No unit has a neighbour of order {order}.", WeightsWarning, stacklevel=3)
-    return out
 
 
 def _second_islands(

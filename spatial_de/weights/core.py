@@ -47,6 +47,8 @@ class Provenance:
     variables
         Names of the variables the weights were computed from, for weights that are not geographic: where one of
         them is the outcome, the weights are endogenous.
+    times
+        Times of the values the weights were computed from, where they are known.
     """
 
     rule: str
@@ -54,6 +56,7 @@ class Provenance:
     islands: str = ""
     notes: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
+    times: tuple[Any, ...] = ()
 
     def with_note(self, note: str) -> Provenance:
         """Provenance with one more note."""
@@ -345,10 +348,11 @@ class SpatialWeights:
         n = len(content["ids"])
         matrix = sparse.coo_array((content["weight"], (content["row"], content["column"])), shape=(n, n))
         stored = content["provenance"]
+        sequences = {key: tuple(stored[key]) for key in ("notes", "variables", "times") if key in stored}
         return cls(
             matrix,
             content["ids"],
-            provenance=Provenance(**(stored | {key: tuple(stored[key]) for key in ("notes", "variables")})),
+            provenance=Provenance(**(stored | sequences)),
             normalization=content["normalization"],
             allow_negative=content["allow_negative"],
         )

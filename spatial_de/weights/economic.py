@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from spatial_de.errors import DataError, WeightsError
+from spatial_de.errors import WeightsError
 from spatial_de.weights.core import Provenance, SpatialWeights
-from spatial_de.weights.labels import as_index
 from spatial_de.weights.links import check_capacity, check_positive, symmetric
 from spatial_de.weights.normalisation import Normalization
+from spatial_de.weights.variables import per_unit
 from spatial_de.wording import name_some, plural
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ def economic(values: pd.Series, *, power: float = 1.0, normalize: Normalization 
 
     Such weights are exogenous only if the variable is: built from the outcome, or from something the outcome changes
     within the sample, they make estimates inconsistent. Take values from before the sample where you can
-    (``panel.select(times=[2012])["gdp_pc"]``). The provenance carries the variable's name and this warning.
+    (`pre_sample_mean`). The provenance carries the variable's name, its times and this warning, and `fit` warns where
+    the variable is the outcome or its times lie in the sample.
 
     Parameters
     ----------
@@ -57,12 +58,8 @@ def economic(values: pd.Series, *, power: float = 1.0, normalize: Normalization 
     np.float64(0.125)
     """
     power = check_positive(power, "power")
-    if not isinstance(values, pd.Series):
-        raise DataError(f"economic() needs one variable as a Series, got {type(values).__name__}.")
-    name = "values" if values.name is None else str(values.name)
-    average, span = _per_unit(values, name)
-    ids = as_index(average.index, what="the values")
-    numbers = average.to_numpy(dtype=np.float64)
+    found = per_unit(values, "economic()")
+    ids, numbers, name, span = found.ids, found.numbers, found.name, found.span
     n = len(ids)
     if n < 2:
         raise WeightsError(f"Weights need at least two units, got {n}.")
@@ -78,41 +75,12 @@ def economic(values: pd.Series, *, power: float = 1.0, normalize: Normalization 
         provenance=Provenance(
             rule=f"inverse absolute difference of {name!r}{span} to the power {power:g}",
             islands="none possible",
-            notes=(f"endogenous if {name!r} is the outcome, or reacts to it within the sample",),
+            notes=(found.warning,),
             variables=(name,),
+            times=found.times,
         ),
         normalization=normalize,
     )
-
-
-def _per_unit(values: pd.Series, name: str) -> tuple[pd.Series, str]:
-    """One value per unit, and over which times it was averaged, in words."""
-    if not pd.api.types.is_numeric_dtype(values.dtype) or pd.api.types.is_bool_dtype(values.dtype):
-        raise DataError(f"Variable {name!r} must hold numbers; its type is {values.dtype}.")
-    bad = values.index[~np.isfinite(values.to_numpy(dtype=np.float64, na_value=np.nan))]
-    if len(bad):
-        raise DataError(
-            f"Variable {name!r} is missing or infinite at {name_some(bad)}. Complete it or leave these units out."
-        )
-    if not isinstance(values.index, pd.MultiIndex):
-        return values, ""
-    if values.index.nlevels != 2:
-        raise DataError(f"Variable {name!r} must be indexed by unit, or by unit and time.")
-    if not values.index.is_unique:
-        raise DataError(
-            f"Variable {name!r} occurs more than once at {name_some(values.index[values.index.duplicated()])}."
-        )
-    times = values.index.unique(1)
-    counts = values.groupby(level=0, sort=False).size()
-    short = counts.index[counts < len(times)]
-    if len(short):
-        raise DataError(
-            f"Averages of {name!r} would be over different times: {plural(len(short), 'unit')} lack some of the "
-            f"{len(times)}: {name_some(short)}. Select times that all units have."
-        )
-    average = values.groupby(level=0, sort=False).mean().rename_axis(index=None)
-    span = f" in {times[0]}" if len(times) == 1 else f" averaged over {times.min()} to {times.max()}"
-    return average, span
 
 
 def _refuse_equal(ids: pd.Index[Any], i: NDArray[np.intp], j: NDArray[np.intp], *, name: str) -> None:

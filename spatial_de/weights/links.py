@@ -27,6 +27,23 @@ def symmetric(i: NDArray[np.intp], j: NDArray[np.intp], weight: NDArray[np.float
     return matrix
 
 
+def paths_of_order(matrix: sparse.csr_array, order: int, *, include_lower: bool) -> sparse.csr_array:
+    """Units whose shortest path has exactly (at most) `order` steps."""
+    reached = sparse.eye_array(matrix.shape[0], format="csr")
+    front, lower = reached, []
+    for _ in range(order):
+        step = (front @ matrix).astype(bool).astype(np.float64)
+        front = step - step.multiply(reached.astype(bool))
+        front = sparse.csr_array(front)
+        front.eliminate_zeros()
+        reached = sparse.csr_array(reached + front)
+        lower.append(front)
+    out = sparse.csr_array(sum(lower[1:], start=lower[0])) if include_lower else front
+    if out.nnz == 0:
+        warnings.warn(f"No unit has a neighbour of order {order}.", WeightsWarning, stacklevel=3)
+    return out
+
+
 def check_capacity(n_links: int, *, advice: str) -> None:
     """Refuse a matrix that would not fit into memory, warn of one that is heavy.
 

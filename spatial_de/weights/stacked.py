@@ -48,6 +48,7 @@ class StackedWeights(SpatialWeights):
             provenance=Provenance(
                 rule=f"{given}, at each of {plural(len(blocks), 'time')}",
                 variables=tuple(variables),
+                times=tuple(dict.fromkeys(time for block in blocks for time in block.provenance.times)),
             ),
             allow_negative=True,
         )

@@ -1,0 +1,105 @@
+"""Weights by the length of the shared border."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import sparse
+
+from spatial_de.boundaries import around, check_polygons, crs_name, sphere_centroids
+from spatial_de.errors import WeightsWarning
+from spatial_de.weights.contiguity import contiguity
+from spatial_de.weights.core import IslandTreatment, Provenance, SpatialWeights
+from spatial_de.weights.distance import locate
+from spatial_de.wording import name_some, plural
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    from numpy.typing import NDArray
+
+    from spatial_de.weights.normalisation import Normalization
+
+
+def border_length(
+    gdf: gpd.GeoDataFrame, *, islands: IslandTreatment = "error", normalize: Normalization = "row"
+) -> SpatialWeights:
+    """Weights by the length of the shared border, in kilometres; row-standardised, the share of all land borders.
+
+    Degrees are drawn around each unit in the azimuthal equidistant projection; other coordinates are taken as
+    planar. Borders that meet in points only are no links.
+
+    Parameters
+    ----------
+    gdf
+        Polygons indexed by unit.
+    islands
+        Units without a border: ``"error"``, ``"keep"``, or ``"nearest"``: linked with the nearest unit as if by a
+        border of the median length.
+    normalize
+        Of the result.
+
+    Raises
+    ------
+    BoundaryError
+        Missing, empty or repeated polygons.
+    IslandError
+        Units without neighbours and ``islands="error"``.
+
+    References
+    ----------
+    Dacey, M. F. (1968). A review on measures of contiguity for two and k-color maps. In Berry and Marble (eds.),
+    *Spatial Analysis*, 479-495.
+    """
+    locate(gdf)  # needs a coordinate system, as all lengths do
+    touching = contiguity(gdf, rule="rook", islands=islands, normalize="none")
+    links = sparse.triu(touching.raw, k=1).tocoo()
+    i, j = links.coords
+    km = _shared_km(gdf, i, j)
+    linked = km <= 0.0  # by islands="nearest", or by snapping alone
+    if linked.any():
+        typical = float(np.median(km[~linked])) if not linked.all() else 1.0
+        km = np.where(linked, typical, km)
+        names = name_some([(touching.ids[a], touching.ids[b]) for a, b in zip(i[linked], j[linked], strict=True)])
+        warnings.warn(
+            f"{plural(int(linked.sum()), 'pair')} linked without a common line, given the median length of "
+            f"{typical:,.0f} km: {names}.",
+            WeightsWarning,
+            stacklevel=2,
+        )
+    upper = sparse.csr_array((km, (i, j)), shape=touching.raw.shape)
+    return SpatialWeights(
+        sparse.csr_array(upper + upper.T),
+        touching.ids,
+        provenance=Provenance(
+            rule="length of the shared border, km",
+            crs=None if gdf.crs is None else crs_name(gdf.crs),
+            islands=touching.provenance.islands,
+            notes=touching.provenance.notes,
+        ),
+        normalization=normalize,
+    )
+
+
+def _shared_km(gdf: gpd.GeoDataFrame, i: NDArray[np.intp], j: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Length of the line that two polygons share, pair by pair; of edges with the same two vertices."""
+    import shapely
+
+    shapes = check_polygons(gdf).geometry.to_numpy()
+    geographic = gdf.crs is not None and gdf.crs.is_geographic
+    if geographic:
+        centres = sphere_centroids(shapes)
+    out = np.empty(len(i))
+    for a in np.unique(i):
+        here = np.flatnonzero(i == a)
+        line = shapely.intersection(shapely.boundary(shapes[a]), shapely.boundary(shapes[j[here]]))
+        drawn = around(line, centres[a]) if geographic else line
+        out[here] = shapely.length(drawn) * (1.0 if geographic else _km_per_unit(gdf))
+    return out
+
+
+def _km_per_unit(gdf: gpd.GeoDataFrame) -> float:
+    """Of planar coordinates."""
+    axes = gdf.crs.axis_info
+    return float(axes[0].unit_conversion_factor) / 1000.0 if axes else 1e-3

@@ -1,0 +1,172 @@
+"""Weights from what people bring about pairs of units: flows and costs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from spatial_de.errors import OptionError, WeightsError
+from spatial_de.weights.core import Provenance, SpatialWeights
+from spatial_de.weights.imports import from_edges, from_matrix
+from spatial_de.weights.islands import treat_islands
+from spatial_de.weights.labels import as_index, match_labels
+from spatial_de.weights.links import check_positive
+from spatial_de.wording import check_option, name_some, plural
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from spatial_de.weights.imports import ImportedIslands
+    from spatial_de.weights.normalisation import Normalization
+
+Direction = Literal["received", "sent", "both"]
+Decay = Literal["inverse", "exponential"]
+
+
+def flows(
+    df: pd.DataFrame,
+    *,
+    origin: str = "origin",
+    destination: str = "destination",
+    flow: str = "flow",
+    direction: Direction = "received",
+    within: Literal["error", "drop"] = "error",
+    ids: Iterable[Any] | None = None,
+    islands: ImportedIslands = "error",
+    normalize: Normalization = "row",
+) -> SpatialWeights:
+    """Weights from a table of flows: migration, trade, commuting, patents cited. In general not symmetric.
+
+    Parameters
+    ----------
+    df
+        One row per pair of origin and destination.
+    origin, destination, flow
+        Its columns.
+    direction
+        Which flows a unit's row holds: ``"received"``, by origin (spillovers go with the flow); ``"sent"``, by
+        destination; ``"both"``, their sum.
+    within
+        Flows of a unit to itself: ``"error"``, or ``"drop"`` them.
+    ids
+        All units, in the order wanted; by default those of the table.
+    islands
+        Units without flows: ``"error"`` or ``"keep"``.
+    normalize
+        Of the result.
+
+    Raises
+    ------
+    WeightsError
+        Missing columns, flows that are missing or negative, pairs that occur twice, flows of a unit to itself.
+    IslandError
+        Units without flows and ``islands="error"``.
+
+    Examples
+    --------
+    >>> moves = pd.DataFrame({"origin": ["a", "b", "b"], "destination": ["b", "a", "c"], "flow": [5.0, 1.0, 2.0]})
+    >>> flows(moves, direction="both", normalize="none").to_dense().loc["a", "b"]
+    np.float64(6.0)
+    """
+    check_option(direction, ("received", "sent", "both"), "direction")
+    check_option(within, ("error", "drop"), "within")
+    missing = [name for name in (origin, destination, flow) if name not in df.columns]
+    if missing:
+        raise WeightsError(f"The table of flows has no column {name_some(missing)}; it has {name_some(df.columns)}.")
+    inside = df[origin] == df[destination]
+    if inside.any() and within == "error":
+        raise WeightsError(
+            f"{plural(int(inside.sum()), 'flow')} of a unit to itself: {name_some(df.loc[inside, origin])}. Weights "
+            "have no diagonal: pass within='drop' to leave them out."
+        )
+    units = pd.unique(pd.concat([df[origin], df[destination]])) if ids is None else list(ids)
+    focal, neighbor = (destination, origin) if direction != "sent" else (origin, destination)
+    found = from_edges(
+        df[~inside & (df[flow] != 0)], focal=focal, neighbor=neighbor, weight=flow, ids=units, islands="keep"
+    )
+    matrix = sparse.csr_array(found.raw + found.raw.T) if direction == "both" else found.raw
+    treated = treat_islands(matrix, found.ids, treatment=islands)
+    notes = (f"{plural(int(inside.sum()), 'flow')} of units to themselves left out",) if inside.any() else ()
+    return SpatialWeights(
+        treated.matrix,
+        found.ids,
+        provenance=Provenance(
+            rule=f"flows {direction if direction != 'both' else 'in both directions'}, column {flow!r}",
+            islands=treated.islands,
+            notes=(*notes, f"endogenous if {flow!r} reacts to the outcome: take flows from before the sample"),
+            variables=(flow,),
+        ),
+        normalization=normalize,
+    )
+
+
+def cost(
+    costs: pd.DataFrame,
+    *,
+    decay: Decay = "inverse",
+    power: float = 1.0,
+    scale: float | None = None,
+    cutoff: float | None = None,
+    islands: ImportedIslands = "error",
+    normalize: Normalization = "row",
+) -> SpatialWeights:
+    """Weights from any matrix of costs between units: travel times, freight rates, cultural distance.
+
+    Parameters
+    ----------
+    costs
+        Square table, units as index and columns; row: the unit, column: its neighbour. Infinite: no link. The diagonal
+        is not looked at.
+    decay
+        ``"inverse"``: ``c ** -power``; ``"exponential"``: ``exp(-c / scale)``.
+    power, scale
+        Of the decay, above zero; `scale` in the units of the costs.
+    cutoff
+        Largest cost of a link, inclusive.
+    islands, normalize
+        As for `from_matrix`.
+
+    Raises
+    ------
+    WeightsError
+        Costs that are missing, negative, or (``decay="inverse"``) zero: the pairs are named.
+    AlignmentError
+        Index and columns hold different units.
+    OptionError
+        ``decay="exponential"`` without a scale.
+    """
+    check_option(decay, ("inverse", "exponential"), "decay")
+    power = check_positive(power, "power")
+    if decay == "exponential" and scale is None:
+        raise OptionError("decay='exponential' needs scale=, the cost at which weights have fallen to a third.")
+    if not isinstance(costs, pd.DataFrame):
+        raise WeightsError(f"costs must be a table with units as index and columns, got {type(costs).__name__}.")
+    ids = as_index(costs.index, what="rows of costs")
+    order = match_labels(as_index(costs.columns, what="columns of costs"), ids, left="columns", right="rows")
+    c = costs.to_numpy(dtype=np.float64, na_value=np.nan)[:, order].copy()
+    np.fill_diagonal(c, np.inf)
+    _refuse_costs(c, ids, inverse=decay == "inverse")
+    if cutoff is not None:
+        c[c > check_positive(cutoff, "cutoff")] = np.inf
+    raw = c**-power if decay == "inverse" else np.exp(-c / check_positive(scale, "scale"))
+    shape = f"to the power {-power:g}" if decay == "inverse" else f"in exp(-cost / {scale:g})"
+    found = from_matrix(pd.DataFrame(raw, index=ids, columns=ids), islands=islands, normalize=normalize)
+    reach = "" if cutoff is None else f", up to {cutoff:g}"
+    provenance = Provenance(
+        rule=f"costs {shape}{reach}", islands=found.provenance.islands, notes=found.provenance.notes
+    )
+    return SpatialWeights(found.raw, found.ids, provenance=provenance, normalization=normalize)
+
+
+def _refuse_costs(c: NDArray[np.float64], ids: pd.Index[Any], *, inverse: bool) -> None:
+    bad = np.isnan(c) | (c < 0.0) | ((c == 0.0) & inverse)
+    if bad.any():
+        i, j = np.nonzero(bad)
+        what = "missing, negative or zero" if inverse else "missing or negative"
+        names = name_some([(ids[int(a)], ids[int(b)]) for a, b in zip(i, j, strict=True)])
+        raise WeightsError(f"Costs that are {what}: {names}. Write infinity where there is no way.")
