@@ -112,13 +112,13 @@ def warn_of_endogenous_weights(design: Design, used: dict[str, SpatialWeights]) 
             stacklevel=3,
         )
         return
-    sample = set() if design.times is None else set(design.times)
-    inside = [w for w in used.values() if w.provenance.variables and sample.intersection(w.provenance.times)]
+    times: set[Any] = set() if design.times is None else set(design.times)
+    inside = [w for w in used.values() if w.provenance.variables and times.intersection(w.provenance.times)]
     if inside:
-        names = dict.fromkeys(name for w in inside for name in w.provenance.variables)
+        sources = dict.fromkeys(name for w in inside for name in w.provenance.variables)
         warnings.warn(
-            f"The weights were built from {name_some(names)} of times in the sample: where it reacts to the response, "
-            "they are endogenous, and estimates of spillovers are biased. Build them from earlier values: "
+            f"The weights were built from {name_some(sources)} of times in the sample: where it reacts to the "
+            "response, they are endogenous, and estimates of spillovers are biased. Build them from earlier values: "
             "sde.weights.pre_sample_mean(panel[...], before=...).",
             EstimationWarning,
             stacklevel=3,
