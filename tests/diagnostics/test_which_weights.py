@@ -125,12 +125,13 @@ def test_a_planted_radius_is_found(places, kind, radius):
     cutoffs = range(250, 650, 50)
     build = sde.weights.distance_band if kind == "band" else sde.weights.inverse_distance
     truth = build(places, **{"threshold" if kind == "band" else "cutoff": radius})
-    panel = simulated(truth, rho=0.5, theta=2.0, seed=2)
-    found = sde.distance_scan(FORMULA, panel, places, cutoffs=cutoffs, term="x", kind=kind)
-    assert found.boundary == radius
+    panels = [simulated(truth, rho=0.5, theta=2.0, seed=seed) for seed in range(4)]
+    scans = [sde.distance_scan(FORMULA, panel, places, cutoffs=cutoffs, term="x", kind=kind) for panel in panels]
+    assert sum(found.boundary == radius for found in scans) >= 3
+    found = scans[0]
     assert found.table.loc[radius, "probability"] > 0.5
     assert found.reach >= radius
-    fit = sde.fit(FORMULA, panel, truth)
+    fit = sde.fit(FORMULA, panels[0], truth)
     assert found.table.loc[radius, "loglik"] == pytest.approx(fit.loglik, abs=1e-8)
     assert f"Best supported cutoff: {radius} km." in str(found)
 
