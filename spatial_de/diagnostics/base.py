@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from spatial_de.errors import OptionError
+from spatial_de.results import Results
+
 if TYPE_CHECKING:
     from spatial_de.diagnostics.candidates import Candidates
 
@@ -95,6 +98,13 @@ def as_table(tests: Iterable[HypothesisTest]) -> pd.DataFrame:
     columns = ["name", "statistic", "df", "df_resid", "p_value", "null", "reference"]
     table = pd.DataFrame(rows, columns=columns).astype({"df_resid": "float64"})
     return table.set_index("name").rename_axis("test")
+
+
+def check_fits(*fits: object) -> None:
+    """Raise `OptionError` unless all are results of `fit`."""
+    for fit in fits:
+        if not isinstance(fit, Results):
+            raise OptionError(f"The test needs results of sde.fit(), not {type(fit).__name__}.")
 
 
 def chi2_p(statistic: float, df: int) -> float:

@@ -222,7 +222,7 @@ class _Compared:
 def _check(weights: Any, models: Sequence[str], prior: Prior | None) -> None:
     if not isinstance(weights, Mapping) or not weights:
         raise OptionError("weights= must be a mapping from names to weights: {'border': w1, 'distance': w2}.")
-    if isinstance(models, str) or not models:
+    if isinstance(models, str) or not isinstance(models, Sequence) or not models:
         raise OptionError(f"models={models!r} must be a list of models: ['sar', 'sdm'].")
     for model in models:
         check_option(model, COMPARED, "models")
