@@ -98,3 +98,30 @@ def test_effects_of_order_zero_alone(fitted):
 def test_wrong_types(fitted, call, kind, match):
     with pytest.raises(kind, match=match):
         call(fitted)
+
+
+def table(entry):
+    matrix = W.sparse.toarray().astype(object)
+    matrix[0, 1] = entry
+    return matrix
+
+
+@pytest.mark.parametrize("entry", [None, np.nan, "a", 1 + 1j], ids=str)
+def test_weights_that_are_no_numbers(entry):
+    for given in (table(entry), pd.DataFrame(table(entry))):
+        with pytest.raises(e.WeightsError, match=r"not finite|cannot be read"):
+            SpatialWeights(given, IDS)
+
+
+def test_complex_weights():
+    for given in (W.sparse.toarray() * (1 + 1j), W.sparse * (1 + 1j)):
+        with pytest.raises(e.WeightsError, match="complex"):
+            SpatialWeights(given, IDS)
+
+
+def test_shares_of_weights_need_more_units_than_coefficients():
+    few = DATA.iloc[:4]
+    links = (np.triu(np.ones((4, 4)), 1) + np.eye(4, k=-1), np.eye(4)[::-1])
+    some = [SpatialWeights(matrix, few.index, normalization="row") for matrix in links]
+    with pytest.raises(e.IdentificationError, match="4 free observations cannot determine 4 coefficients"):
+        sde.convex_weights("y ~ x", few, {"a": some[0], "b": some[1]})
