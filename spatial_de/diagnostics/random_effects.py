@@ -87,6 +87,8 @@ def random_effects_test(fit: Results, pooled: Results) -> HypothesisTest:
     """
     check_fits(fit, pooled)
     one, other = fit.estimate.problem, pooled.estimate.problem
+    if pooled.method != "ml":
+        raise OptionError(f"The pooled fit used method={pooled.method!r}: only method='ml' has a likelihood.")
     if fit.random is None or pooled.random is not None:
         raise OptionError("random_effects_test(fit, pooled) needs a fit with random effects, then one without.")
     same = {

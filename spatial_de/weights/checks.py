@@ -17,15 +17,16 @@ if TYPE_CHECKING:
 
 def as_csr(matrix: Any) -> sparse.csr_array:
     """A canonical float64 copy: duplicates summed, zeros gone, columns sorted."""
-    if np.iscomplexobj(matrix):
-        raise WeightsError("The weights are complex numbers: give real ones.")
     try:
-        dimensions = np.ndim(matrix)
-        if not sparse.issparse(matrix):  # a missing entry becomes NaN here, and would be no link in a sparse matrix
+        dimensions, is_complex = np.ndim(matrix), np.iscomplexobj(matrix)
+        if not (sparse.issparse(matrix) or is_complex):  # a missing entry becomes NaN, and not, as in csr_array, no link
             matrix = np.asarray(matrix, dtype=np.float64)
-        found = sparse.csr_array(matrix, dtype=np.float64, copy=True) if dimensions == 2 else None
+        usable = dimensions == 2 and not is_complex
+        found = sparse.csr_array(matrix, dtype=np.float64, copy=True) if usable else None
     except (TypeError, ValueError) as error:
         raise WeightsError(f"The weights cannot be read as a matrix of numbers: {error}.") from error
+    if is_complex:
+        raise WeightsError("The weights are complex numbers: give real ones.")
     if found is None:
         raise WeightsError(f"The weights must be a square table; got {plural(dimensions, 'dimension')}.")
     found.sum_duplicates()

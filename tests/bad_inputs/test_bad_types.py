@@ -66,6 +66,14 @@ def test_tests_need_fits(fitted, value):
             call()
 
 
+def test_random_effects_are_not_tested_against_a_posterior():
+    both = pd.concat([DATA.assign(time=t, y=DATA["y"] + t * DATA["x"]) for t in (1, 2)]).rename_axis("id")
+    panel = sde.Panel(both.reset_index(), unit="id", time="time")
+    pooled = sde.fit("y ~ x", panel, W, model="sar", fixed="none", method="bayes", draws=200)
+    with pytest.raises(e.OptionError, match="method='bayes': only method='ml' has a likelihood"):
+        random_effects_test(sde.fit("y ~ x", panel, W, model="sar", random=True), pooled)
+
+
 @pytest.mark.parametrize("value", [0, {}, "", np.array([1, 2])], ids=str)
 def test_what_is_false_is_not_the_default(fitted, value):
     with pytest.raises(e.OptionError, match="inference="):
