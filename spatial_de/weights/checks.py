@@ -19,7 +19,7 @@ def as_csr(matrix: Any) -> sparse.csr_array:
     """A canonical float64 copy: duplicates summed, zeros gone, columns sorted."""
     try:
         dimensions, is_complex = np.ndim(matrix), np.iscomplexobj(matrix)
-        if not (sparse.issparse(matrix) or is_complex):  # a missing entry becomes NaN, and not, as in csr_array, no link
+        if not (sparse.issparse(matrix) or is_complex):  # None becomes NaN here, and in csr_array no link
             matrix = np.asarray(matrix, dtype=np.float64)
         usable = dimensions == 2 and not is_complex
         found = sparse.csr_array(matrix, dtype=np.float64, copy=True) if usable else None
