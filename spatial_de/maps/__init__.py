@@ -3,6 +3,7 @@
 from spatial_de.maps.choropleth import choropleth
 from spatial_de.maps.dependence import moran_by_time, moran_scatter
 from spatial_de.maps.forest import effects
+from spatial_de.maps.links import links
 from spatial_de.maps.lisa import lisa
 from spatial_de.maps.theme import check_fonts, save
 from spatial_de.maps.which_weights import compared_weights, distance_scan, placebo_weights
@@ -13,6 +14,7 @@ __all__ = [
     "compared_weights",
     "distance_scan",
     "effects",
+    "links",
     "lisa",
     "moran_by_time",
     "moran_scatter",
