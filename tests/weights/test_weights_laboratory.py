@@ -11,7 +11,7 @@ from spatial_de.errors import (
     AlignmentError,
     BoundaryWarning,
     DataError,
-    EstimationWarning,
+    EndogenousWeightsWarning,
     IslandError,
     OptionError,
     WeightsError,
@@ -263,13 +263,18 @@ def test_fit_warns_of_weights_from_the_sample(grid):
     frame["y"], frame["z"] = rng.normal(size=(2, len(frame)))
     panel = sde.Panel(frame, unit="unit", time="year")
     inside = economic(panel["gdp"])
-    with pytest.warns(EstimationWarning, match="'gdp' of times in the sample.*pre_sample_mean"):
+    with pytest.warns(EndogenousWeightsWarning, match="'gdp' of times in the sample.*pre_sample_mean"):
         sde.fit("y ~ z", panel, inside, model="sar")
-    with pytest.warns(EstimationWarning, match="which the response 'gdp' is made of"):
+    with pytest.warns(EndogenousWeightsWarning, match="'gdp', which.*though these are values from before the sample"):
         sde.fit("gdp ~ z", panel, economic(pre_sample_mean(x, before=2011)), model="sar")
+    with pytest.warns(EndogenousWeightsWarning, match="'gdp', which.*Use another variable, or values from before"):
+        sde.fit("gdp ~ z", panel, inside, model="sar")
+    with pytest.warns(EndogenousWeightsWarning) as caught:
+        sde.fit("y ~ z", panel, by_time(economic, panel["gdp"]), model="sar")
+    assert len(caught) == 1
     sde.fit("y ~ z", panel, economic(pre_sample_mean(x, before=2011)), model="sar")  # warnings are errors here
     mixed = nested(contiguity(grid), inside)
-    with pytest.warns(EstimationWarning, match="times in the sample"):
+    with pytest.warns(EndogenousWeightsWarning, match="times in the sample"):
         sde.fit("y ~ z", panel, mixed, model="sar")
 
 
