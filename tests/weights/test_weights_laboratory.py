@@ -83,6 +83,14 @@ def test_a_share_is_a_share(grid, share):
         nested(contiguity(grid), contiguity(grid), share=share)
 
 
+def test_nested_warns_of_scales_that_cannot_be_compared(grid):
+    distance = inverse_distance(grid, normalize="none")
+    with pytest.warns(WeightsWarning, match=r"inverse .* are not normalised"):
+        nested(contiguity(grid), distance)
+    given = SpatialWeights(contiguity(grid).sparse, IDS)  # rows add up to one: no warning
+    assert nested(given, distance.normalized("minmax")).n_links == 30
+
+
 @pytest.mark.parametrize("flow", ["richer-to-poorer", "poorer-to-richer"])
 def test_directed_keeps_who_is_ahead(grid, flow):
     base = contiguity(grid, normalize="none")
@@ -157,6 +165,32 @@ def test_bad_flows_are_named():
     assert list(flows(MOVES, ids=list("abcd"), islands="keep").islands) == ["d"]
 
 
+def test_flows_over_times_are_added_up():
+    late = pd.DataFrame({"origin": ["a", "c"], "destination": ["b", "b"], "flow": [2.0, 3.0], "year": 2011})
+    moves = pd.concat([MOVES.assign(year=2009), late]).sample(frac=1, random_state=0)
+    w = flows(moves, time="year", direction="sent", normalize="none", ids=list("abc"))
+    np.testing.assert_array_equal(w.to_dense(), [[0, 7.0, 0], [1.0, 0, 2.0], [4.0, 3.0, 0]])
+    assert w.provenance.times == (2009, 2011)
+    assert w.provenance.rule.endswith("added up over 2009 to 2011")
+    with pytest.raises(WeightsError, match=r"\('a', 'b'\).*time="):
+        flows(moves)
+    for bad in (np.nan, -1.0, np.inf):
+        with pytest.raises(WeightsError, match=r"1 row of flows.*\('c', 'b', 2011\)"):
+            flows(moves.assign(flow=moves["flow"].mask(moves["flow"] == 3.0, bad)), time="year")
+    with pytest.raises(WeightsError, match="text"):
+        flows(moves.assign(flow="3"), time="year")
+    with pytest.raises(WeightsError, match="missing label"):
+        flows(moves.assign(origin=moves["origin"].replace("b", None)), time="year")
+
+
+def test_a_pair_listed_twice_is_refused_also_with_a_flow_of_zero():
+    again = pd.DataFrame({"origin": ["a"], "destination": ["b"], "flow": [0.0]})
+    with pytest.raises(WeightsError, match=r"listed more than once.*\('a', 'b'\)"):
+        flows(pd.concat([MOVES, again]))
+    with pytest.raises(WeightsError, match="Series"):
+        flows(MOVES["flow"])
+
+
 def test_costs_of_any_kind():
     rng = np.random.default_rng(0)
     c = pd.DataFrame(rng.uniform(1, 9, (4, 4)), index=list("abcd"), columns=list("abcd"))
@@ -174,6 +208,8 @@ def test_costs_of_any_kind():
     for bad in (np.nan, -1.0, 0.0):
         with pytest.raises(WeightsError, match=r"\('b', 'c'\)"):
             cost(c.mask((c.index.to_numpy()[:, None] == "b") & (c.columns.to_numpy() == "c"), bad))
+    with pytest.raises(WeightsError, match="numbers: could not convert"):
+        cost(c.astype(object).replace(np.inf, "far"))
     with pytest.raises(AlignmentError):
         cost(c.rename(columns={"a": "z"}))
 
@@ -273,6 +309,10 @@ def test_fit_warns_of_weights_from_the_sample(grid):
         sde.fit("y ~ z", panel, by_time(economic, panel["gdp"]), model="sar")
     assert len(caught) == 1
     sde.fit("y ~ z", panel, economic(pre_sample_mean(x, before=2011)), model="sar")  # warnings are errors here
+    moves = pd.DataFrame({"origin": IDS, "destination": IDS[1:] + IDS[:1], "flow": 1.0, "year": 2012})
+    with pytest.warns(EndogenousWeightsWarning, match="'flow' of times in the sample"):
+        sde.fit("y ~ z", panel, flows(moves, time="year"), model="sar")
+    sde.fit("y ~ z", panel, flows(moves.assign(year=2010), time="year"), model="sar")
     mixed = nested(contiguity(grid), inside)
     with pytest.warns(EndogenousWeightsWarning, match="times in the sample"):
         sde.fit("y ~ z", panel, mixed, model="sar")
