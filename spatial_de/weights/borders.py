@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
-from spatial_de.boundaries import around, check_polygons, crs_name, sphere_centroids
+from spatial_de.boundaries import EARTH_RADIUS_KM, check_polygons, crs_name, on_sphere
 from spatial_de.errors import WeightsWarning
 from spatial_de.weights.contiguity import contiguity
 from spatial_de.weights.core import IslandTreatment, Provenance, SpatialWeights
@@ -16,6 +16,8 @@ from spatial_de.weights.distance import locate
 from spatial_de.wording import name_some, plural
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import geopandas as gpd
     from numpy.typing import NDArray
 
@@ -27,8 +29,8 @@ def border_length(
 ) -> SpatialWeights:
     """Weights by the length of the shared border, in kilometres; row-standardised, the share of all land borders.
 
-    Degrees are drawn around each unit in the azimuthal equidistant projection; other coordinates are taken as
-    planar. Borders that meet in points only are no links.
+    In degrees, the lengths are those of great circles between vertices; other coordinates are taken as planar. Borders
+    that meet in points only are no links.
 
     Parameters
     ----------
@@ -87,19 +89,32 @@ def _shared_km(gdf: gpd.GeoDataFrame, i: NDArray[np.intp], j: NDArray[np.intp]) 
     import shapely
 
     shapes = check_polygons(gdf).geometry.to_numpy()
-    geographic = gdf.crs is not None and gdf.crs.is_geographic
-    if geographic:
-        centres = sphere_centroids(shapes)
+    length = _arc_km if gdf.crs is not None and gdf.crs.is_geographic else _planar_km(gdf)
     out = np.empty(len(i))
     for a in np.unique(i):
         here = np.flatnonzero(i == a)
         line = shapely.intersection(shapely.boundary(shapes[a]), shapely.boundary(shapes[j[here]]))
-        drawn = around(line, centres[a]) if geographic else line
-        out[here] = shapely.length(drawn) * (1.0 if geographic else _km_per_unit(gdf))
+        out[here] = length(line)
     return out
 
 
-def _km_per_unit(gdf: gpd.GeoDataFrame) -> float:
-    """Of planar coordinates."""
+def _arc_km(lines: NDArray[np.object_]) -> NDArray[np.float64]:
+    """Lengths of lines in degrees along great circles, vertex to vertex, shape of `lines`."""
+    import shapely
+
+    parts, owner = shapely.get_parts(lines, return_index=True)
+    lon_lat, part = shapely.get_coordinates(parts, return_index=True)
+    chord = np.linalg.norm(np.diff(on_sphere(lon_lat), axis=0), axis=1)
+    arc = 2.0 * EARTH_RADIUS_KM * np.arcsin(np.clip(chord / 2.0, 0.0, 1.0))
+    within = part[1:] == part[:-1]
+    km = np.bincount(owner[part[1:][within]], weights=arc[within], minlength=len(lines))
+    return np.asarray(km, dtype=np.float64)
+
+
+def _planar_km(gdf: gpd.GeoDataFrame) -> Callable[[NDArray[np.object_]], NDArray[np.float64]]:
+    """Length of lines in the units of the map."""
+    import shapely
+
     axes = gdf.crs.axis_info
-    return float(axes[0].unit_conversion_factor) / 1000.0 if axes else 1e-3
+    km = float(axes[0].unit_conversion_factor) / 1000.0 if axes else 1e-3
+    return lambda lines: np.asarray(shapely.length(lines) * km)

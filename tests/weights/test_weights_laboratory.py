@@ -3,6 +3,7 @@
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyproj
 import pytest
 from shapely.geometry import box
 
@@ -235,8 +236,20 @@ def test_borders_in_degrees_are_those_of_the_globe():
     gdf = gpd.GeoDataFrame(geometry=cells, index=list("abc"), crs="EPSG:4326")
     w = border_length(gdf, normalize="none").to_dense()
     degree = 6371.0088 * np.pi / 180
-    assert w.loc["a", "b"] == pytest.approx(degree, rel=1e-3)
-    assert w.loc["a", "c"] == pytest.approx(degree * np.cos(np.radians(61)), rel=1e-3)
+    assert w.loc["a", "b"] == pytest.approx(degree, rel=1e-12)
+    assert w.loc["a", "c"] == pytest.approx(degree * np.cos(np.radians(61)), rel=1e-4)  # a parallel is no great circle
+
+
+def test_borders_of_provinces_do_not_depend_on_the_order_and_are_as_long_as_geodesics():
+    provinces = sde.datasets.load_provinces()
+    w = border_length(provinces, islands="keep", normalize="none")
+    again = border_length(provinces.iloc[::-1], islands="keep", normalize="none").to_dense()
+    np.testing.assert_allclose(again.loc[w.ids, w.ids], w.to_dense(), rtol=1e-9, atol=1e-9)
+    geod = pyproj.Geod(a=6371008.8, b=6371008.8)
+    shapes = provinces.geometry
+    for (i, j), km in w.to_edges().set_index(["focal", "neighbor"])["weight"].iloc[::15].items():
+        line = shapes[i].boundary.intersection(shapes[j].boundary)
+        assert km == pytest.approx(geod.geometry_length(line) / 1000, rel=1e-9)
 
 
 def test_an_island_gets_a_typical_border(grid):
