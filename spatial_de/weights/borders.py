@@ -13,6 +13,7 @@ from spatial_de.errors import WeightsWarning
 from spatial_de.weights.contiguity import contiguity
 from spatial_de.weights.core import IslandTreatment, Provenance, SpatialWeights
 from spatial_de.weights.distance import locate
+from spatial_de.weights.shared_borders import SNAP, typical_diameter
 from spatial_de.wording import name_some, plural
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spatial_de.weights.normalisation import Normalization
+
+_GAINED = 1e-4  # share of a border by which a grid must find more than exact edges do
 
 
 def border_length(
@@ -85,16 +88,24 @@ def border_length(
 
 
 def _shared_km(gdf: gpd.GeoDataFrame, i: NDArray[np.intp], j: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Length of the line that two polygons share, pair by pair; of edges with the same two vertices."""
+    """Length of the line that two polygons share, pair by pair.
+
+    Edges with the same two vertices are found exactly. Where one side has vertices that the other lacks, a slanted line
+    is missed for the rounding of its coordinates: all is laid on a grid as wide as the tolerance of contiguity, and
+    pairs for which that finds more keep it.
+    """
     import shapely
 
     shapes = check_polygons(gdf).geometry.to_numpy()
     length = _arc_km if gdf.crs is not None and gdf.crs.is_geographic else _planar_km(gdf)
+    grid = 2.0 * SNAP * typical_diameter(shapes)
     out = np.empty(len(i))
     for a in np.unique(i):
         here = np.flatnonzero(i == a)
-        line = shapely.intersection(shapely.boundary(shapes[a]), shapely.boundary(shapes[j[here]]))
-        out[here] = length(line)
+        own, others = shapely.boundary(shapes[a]), shapely.boundary(shapes[j[here]])
+        exact = length(shapely.intersection(own, others))
+        snapped = length(shapely.intersection(own, others, grid_size=grid))
+        out[here] = np.where(snapped > exact * (1.0 + _GAINED), snapped, exact)
     return out
 
 

@@ -5,7 +5,8 @@ import numpy as np
 import pandas as pd
 import pyproj
 import pytest
-from shapely.geometry import box
+from shapely.affinity import scale
+from shapely.geometry import Polygon, box
 
 import spatial_de as sde
 from spatial_de.errors import (
@@ -250,6 +251,19 @@ def test_borders_of_provinces_do_not_depend_on_the_order_and_are_as_long_as_geod
     for (i, j), km in w.to_edges().set_index(["focal", "neighbor"])["weight"].iloc[::15].items():
         line = shapes[i].boundary.intersection(shapes[j].boundary)
         assert km == pytest.approx(geod.geometry_length(line) / 1000, rel=1e-9)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e5])
+def test_a_slanted_border_counts_where_one_side_has_more_vertices(size):
+    """The border leads from (0, 0) over (1, 3) to (2, 3); on its slanted part b has two vertices that a lacks."""
+    between = [(1 / 3 + 1e-13, 1.0), (0.7 + 1e-13, 2.1)]
+    a = Polygon([(0, 0), (1, 3), (2, 3), (2, 5), (-3, 5), (-3, 0)])
+    b = Polygon([(0, 0), *between, (1, 3), (2, 3), (4, 3), (4, 0)])
+    gdf = gpd.GeoDataFrame(geometry=[scale(s, size, size, origin=(0, 0)) for s in (a, b)], index=["a", "b"], crs=32650)
+    for rows in (gdf, gdf.iloc[::-1]):
+        w = border_length(rows, normalize="none").to_dense()
+        assert w.loc["a", "b"] == pytest.approx(size / 1000 * (1 + np.sqrt(10)), rel=1e-5)
+        assert w.loc["b", "a"] == w.loc["a", "b"]
 
 
 def test_an_island_gets_a_typical_border(grid):
