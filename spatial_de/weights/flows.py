@@ -188,6 +188,15 @@ def cost(
         Index and columns hold different units.
     OptionError
         ``decay="exponential"`` without a scale.
+
+    Examples
+    --------
+    A table with one row per pair becomes a square one by pivoting.
+
+    >>> trips = pd.DataFrame({"from": ["a", "b"], "to": ["b", "a"], "hours": [4.0, 5.0]})
+    >>> w = cost(trips.pivot(index="from", columns="to", values="hours"), normalize="none")
+    >>> w.to_dense().loc["a", "b"]
+    np.float64(0.25)
     """
     check_option(decay, ("inverse", "exponential"), "decay")
     power = check_positive(power, "power")

@@ -345,6 +345,35 @@ def test_fit_warns_of_weights_from_the_sample(grid):
         sde.fit("y ~ z", panel, mixed, model="sar")
 
 
+@pytest.mark.parametrize("build", [gravity, lambda g, v: directed(contiguity(g), v)])
+def test_bad_values_are_refused_by_unit(grid, build):
+    twice = pd.concat([WEALTH, WEALTH.loc[["c"]]])
+    with pytest.raises(AlignmentError, match="'c'"):
+        build(grid, twice)
+    for bad in (np.nan, np.inf):
+        with pytest.raises(DataError, match="'gdp' is missing or infinite at 'd'"):
+            build(grid, WEALTH.mask(WEALTH == 7.0, bad))
+    with pytest.raises(AlignmentError, match="'e'"):
+        build(grid, WEALTH.drop("e"))
+    with pytest.raises(DataError, match="must hold numbers"):
+        build(grid, WEALTH.astype(str))
+
+
+def test_means_before_the_sample_need_all_units_at_all_times():
+    x = panel_variable()
+    with pytest.raises(DataError, match=r"different times: 1 unit.*'b'"):
+        pre_sample_mean(x.drop(("b", 2009)), before=2011)
+    with pytest.raises(DataError, match="more than once"):
+        pre_sample_mean(pd.concat([x, x.iloc[:1]]), before=2011)
+
+
+def test_nested_weights_of_each_time(grid):
+    x = panel_variable()
+    found = by_time(lambda v: nested(contiguity(grid), economic(v), share=0.4), x)
+    now = economic(x.xs(2012, level="year")).to_dense().loc[IDS, IDS]
+    np.testing.assert_allclose(found[2012].to_dense(), 0.4 * contiguity(grid).to_dense() + 0.6 * now, rtol=1e-14)
+
+
 def test_weights_of_each_time():
     x = panel_variable()
     found = by_time(economic, x)
