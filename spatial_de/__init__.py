@@ -19,7 +19,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spatial_de import autocorrelation, boundaries, datasets, errors, index, maps, study, tables, weights
     from spatial_de.autocorrelation import local_moran, moran
-    from spatial_de.diagnostics import convex_weights, model_probabilities, specification_tests
+    from spatial_de.diagnostics import (
+        compare_weights,
+        convex_weights,
+        distance_scan,
+        model_probabilities,
+        placebo_weights,
+        specification_tests,
+    )
     from spatial_de.fitting import fit, fit_many, fit_replications
     from spatial_de.index import composite_index
     from spatial_de.models.prior import Prior
@@ -33,14 +40,17 @@ _NAMES = {
     "Panel": "spatial_de.panel",
     "Prior": "spatial_de.models.prior",
     "Results": "spatial_de.results",
+    "compare_weights": "spatial_de.diagnostics",
     "composite_index": "spatial_de.index",
     "convex_weights": "spatial_de.diagnostics",
+    "distance_scan": "spatial_de.diagnostics",
     "fit": "spatial_de.fitting",
     "fit_many": "spatial_de.fitting",
     "fit_replications": "spatial_de.fitting",
     "local_moran": "spatial_de.autocorrelation",
     "model_probabilities": "spatial_de.diagnostics",
     "moran": "spatial_de.autocorrelation",
+    "placebo_weights": "spatial_de.diagnostics",
     "specification_tests": "spatial_de.diagnostics",
 }
 
@@ -50,9 +60,11 @@ __all__ = [
     "Results",
     "autocorrelation",
     "boundaries",
+    "compare_weights",
     "composite_index",
     "convex_weights",
     "datasets",
+    "distance_scan",
     "errors",
     "fit",
     "fit_many",
@@ -62,6 +74,7 @@ __all__ = [
     "maps",
     "model_probabilities",
     "moran",
+    "placebo_weights",
     "specification_tests",
     "study",
     "tables",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import operator
 from collections.abc import Iterable
+from numbers import Real
 
 from spatial_de.errors import OptionError
 
@@ -39,7 +40,7 @@ def did_you_mean(name: object, options: Iterable[object]) -> str:
 def check_option(value: object, allowed: Iterable[object], name: str) -> None:
     """Raise `OptionError` unless `value` is one of `allowed`, naming the nearest one."""
     options = list(allowed)
-    if value not in options:
+    if not _is_among(value, options):
         raise OptionError(
             f"{name}={value!r} is not available: use one of {name_some(options, 20)}."
             f"{did_you_mean(value, [option for option in options if isinstance(option, str)])}"
@@ -48,9 +49,28 @@ def check_option(value: object, allowed: Iterable[object], name: str) -> None:
 
 def check_whole(value: object, name: str, *, least: int) -> None:
     """Raise `OptionError` unless `value` is a whole number of at least `least`."""
-    whole = hasattr(value, "__index__") and not isinstance(value, bool)
+    whole = hasattr(value, "__index__") and not isinstance(value, bool) and not getattr(value, "ndim", 0)
     if not (whole and operator.index(value) >= least):  # type: ignore[arg-type]
         raise OptionError(f"{name}={value!r} is not allowed: give a whole number of at least {least}.")
+
+
+def check_level(level: object) -> None:
+    """Raise `OptionError` unless a confidence level is a number between zero and one."""
+    if not (is_number(level) and 0.0 < level < 1.0):  # type: ignore[operator]
+        raise OptionError(f"level={level!r} must lie between 0 and 1.")
+
+
+def is_number(value: object) -> bool:
+    """Whether something is one real number, and not True or False."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _is_among(value: object, options: list[object]) -> bool:
+    """Whether a value is an option; what cannot be compared, such as an array, is none."""
+    try:
+        return value in options
+    except (TypeError, ValueError):
+        return False
 
 
 def plural(count: int, noun: str, nouns: str | None = None) -> str:

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
+from spatial_de.errors import OptionError
+from spatial_de.results import Results
+
 if TYPE_CHECKING:
     from spatial_de.diagnostics.candidates import Candidates
 
@@ -122,6 +125,13 @@ def normal_p(z: float) -> float:
     from scipy.special import ndtr
 
     return float(2.0 * ndtr(-abs(z)))
+
+
+def check_fits(*fits: object) -> None:
+    """Raise `OptionError` unless all are results of `fit`."""
+    for fit in fits:
+        if not isinstance(fit, Results):
+            raise OptionError(f"The test needs results of sde.fit(), not {type(fit).__name__}.")
 
 
 def chi2_p(statistic: float, df: int) -> float:

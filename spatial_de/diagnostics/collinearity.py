@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from spatial_de.diagnostics.base import check_fits
 from spatial_de.errors import IdentificationError
 from spatial_de.panel.design import INTERCEPT
 
@@ -69,6 +70,7 @@ def collinearity(fit: Results) -> Collinearity:
     ----------
     Belsley, D. A., Kuh, E. and Welsch, R. E. (1980). *Regression Diagnostics*, chapter 3.
     """
+    check_fits(fit)
     problem = fit.estimate.problem
     flat = problem.Z.reshape(-1, problem.k)
     flat = flat[problem.layout.ones.ravel() > 0]

@@ -48,7 +48,7 @@ class ModelProbabilities:
     prior
         Prior of the coefficients, the variance and the spatial parameter, the same for all.
     fixed
-        Fixed effects, which were eliminated by the Lee-Yu transformation.
+        Fixed effects, eliminated by the Lee-Yu transformation; flat time dummies where W is not row-standardised.
     nobs
         Observations of the likelihood.
     notes
@@ -158,7 +158,8 @@ def model_probabilities(
     Raises
     ------
     OptionError
-        No weights, an unknown model, a prior without g, weights that are not row-standardised under time effects.
+        No weights, an unknown model, a prior without g, under time effects weights that are not row-standardised beside
+        others or other models.
     IdentificationError, AlignmentError, FormulaError, DataError, PanelError
         As for `fit`; the message names the weights and the model.
 
@@ -222,7 +223,7 @@ class _Compared:
 def _check(weights: Any, models: Sequence[str], prior: Prior | None) -> None:
     if not isinstance(weights, Mapping) or not weights:
         raise OptionError("weights= must be a mapping from names to weights: {'border': w1, 'distance': w2}.")
-    if isinstance(models, str) or not models:
+    if isinstance(models, str) or not isinstance(models, Sequence) or not models:
         raise OptionError(f"models={models!r} must be a list of models: ['sar', 'sdm'].")
     for model in models:
         check_option(model, COMPARED, "models")

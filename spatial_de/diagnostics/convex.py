@@ -18,6 +18,7 @@ from spatial_de.models import MODELS, build_problem
 from spatial_de.models.chains import CHAINS, Diagnostics, diagnose, judge
 from spatial_de.models.convex import ConvexData, ConvexPosterior, convex_posterior
 from spatial_de.models.identification import check_rank
+from spatial_de.models.problem import check_size
 from spatial_de.panel.design import INTERCEPT, build_design
 from spatial_de.weights import SpatialWeights
 from spatial_de.weights.stacked import StackedWeights
@@ -210,6 +211,7 @@ def _gather(problems: Mapping[str, Problem]) -> tuple[list[str], ConvexData]:
         blocks.append(problem.Z[:, :, own:])
         names += [f"{label}[{name}]" for label in problem.names[own:]]
     Z = np.concatenate(blocks, axis=2)
+    check_size(first.n, Z.shape[2])
     check_rank(Z.reshape(-1, Z.shape[2]), names)
     data = ConvexData(
         weights=tuple(_present(problem.weights) for problem in problems.values()),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spatial_de.diagnostics.base import HypothesisTest, RegisteredTest, normal_test
+from spatial_de.diagnostics.base import HypothesisTest, RegisteredTest, check_fits, normal_test
 from spatial_de.errors import IdentificationError, OptionError
 from spatial_de.panel.layout import Balanced
 
@@ -117,6 +117,7 @@ def randomised_w_test(
 
 def _residuals(fit: Results) -> NDArray[np.float64]:
     """Shape (T, N)."""
+    check_fits(fit)
     if fit.times is None:
         raise OptionError("Correlations over time need a panel: this is a fit of a cross-section.")
     if not isinstance(fit.estimate.problem.layout, Balanced):

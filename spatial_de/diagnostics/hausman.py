@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spatial_de.diagnostics.base import HypothesisTest, RegisteredTest, chi2_test
+from spatial_de.diagnostics.base import HypothesisTest, RegisteredTest, check_fits, chi2_test
 from spatial_de.errors import IdentificationError, OptionError
 from spatial_de.panel.design import INTERCEPT
 
@@ -87,6 +87,7 @@ def spatial_hausman_test(fit: Results) -> HypothesisTest:
     ----------
     Pace, R. K. and LeSage, J. P. (2008). A spatial Hausman test. *Economics Letters* 101, 282-284.
     """
+    check_fits(fit)
     problem = fit.estimate.problem
     spec = problem.spec
     if spec.lag_y or not spec.lag_error or fit.times is not None or fit.method != "ml":
@@ -131,6 +132,7 @@ def _quadratic_form(difference: NDArray[np.float64], variance: NDArray[np.float6
 
 
 def _refuse_other(fixed: Results, random: Results) -> None:
+    check_fits(fixed, random)
     if fixed.random is not None or random.random is None:
         raise OptionError("hausman_test(fixed, random) needs a fit with fixed effects, then one with random=True.")
     one, other = fixed.estimate.problem, random.estimate.problem

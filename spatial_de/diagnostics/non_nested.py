@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from spatial_de.diagnostics.base import HypothesisTest, chi2_p
+from spatial_de.diagnostics.base import HypothesisTest, check_fits, chi2_p
 from spatial_de.errors import IdentificationError, OptionError
 from spatial_de.models.problem import lagged_instruments
 from spatial_de.models.two_stage import instrument_basis, sandwich, two_stage
@@ -63,7 +63,10 @@ def j_test(
     >>> j_test(border, nearest), j_test(nearest, border)  # doctest: +SKIP
     """
     check_option(cov, ("classical", "robust"), "cov")
+    if not isinstance(alternatives, list | tuple):
+        check_fits(alternatives)
     others = [alternatives] if isinstance(alternatives, Results) else list(alternatives)
+    check_fits(null, *others)
     if not others:
         raise OptionError("There is no alternative to test against.")
     for fit in (null, *others):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spatial_de.diagnostics.base import HypothesisTest, chi2_p
+from spatial_de.diagnostics.base import HypothesisTest, check_fits, chi2_p
 from spatial_de.errors import IdentificationError, OptionError
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def mundlak_test(fit: Results) -> HypothesisTest:
     --------
     >>> mundlak_test(sde.fit(formula, panel, w, random=True, correlated=True))  # doctest: +SKIP
     """
+    check_fits(fit)
     names = list(fit.estimate.problem.mean_names)
     if not names:
         raise OptionError(
@@ -84,7 +85,10 @@ def random_effects_test(fit: Results, pooled: Results) -> HypothesisTest:
     ----------
     Self, S. G. and Liang, K.-Y. (1987). *Journal of the American Statistical Association* 82, 605-610, case 5.
     """
+    check_fits(fit, pooled)
     one, other = fit.estimate.problem, pooled.estimate.problem
+    if pooled.method != "ml":
+        raise OptionError(f"The pooled fit used method={pooled.method!r}: only method='ml' has a likelihood.")
     if fit.random is None or pooled.random is not None:
         raise OptionError("random_effects_test(fit, pooled) needs a fit with random effects, then one without.")
     same = {

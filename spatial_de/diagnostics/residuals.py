@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spatial_de.diagnostics.base import HypothesisTest, RegisteredTest, chi2_test, normal_test
+from spatial_de.diagnostics.base import HypothesisTest, RegisteredTest, check_fits, chi2_test, normal_test
 from spatial_de.errors import FormulaError, IdentificationError, OptionError
 from spatial_de.panel.layout import Balanced
 from spatial_de.wording import name_some
@@ -224,6 +224,7 @@ def _traces(problem: Problem, w: csr_array) -> tuple[float, float, int]:
 
 
 def _checked(fit: Results) -> Problem:
+    check_fits(fit)
     problem = fit.estimate.problem
     if not isinstance(problem.layout, Balanced):
         raise OptionError(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spatial_de.diagnostics.base import HypothesisTest, Need, RegisteredTest, chi2_p, f_p
+from spatial_de.diagnostics.base import HypothesisTest, Need, RegisteredTest, check_fits, chi2_p, f_p
 from spatial_de.errors import IdentificationError, OptionError
 from spatial_de.models import MODELS, ModelSpec
 from spatial_de.models.estimate import is_adjusted
@@ -110,6 +110,7 @@ def wald_test(fit: Results, null: str) -> HypothesisTest:
     --------
     >>> wald_test(sde.fit(formula, panel, w, model="sdm"), "sem")  # doctest: +SKIP
     """
+    check_fits(fit)
     check_option(null, MODELS, "null")
     target = MODELS[null]
     _refuse_bound(fit)
@@ -202,6 +203,7 @@ def _null(big: ModelSpec, small: ModelSpec, *, left_out: Sequence[str] = ()) -> 
 
 def _refuse_incomparable(big: Results, small: Results) -> None:
     """Log-likelihoods of different data, or of differently transformed data, are never compared."""
+    check_fits(big, small)
     for fit in (big, small):
         if fit.method != "ml":
             raise OptionError(f"The {fit.model} fit used method={fit.method!r}: only method='ml' has a likelihood.")

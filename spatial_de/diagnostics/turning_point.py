@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from spatial_de.diagnostics.base import HypothesisTest
+from spatial_de.diagnostics.base import HypothesisTest, check_fits
 from spatial_de.errors import FormulaError, IdentificationError, OptionError
 from spatial_de.wording import check_option
 
@@ -112,6 +112,7 @@ def u_test(
     --------
     >>> u_test(sde.fit("gap ~ digital + I(digital**2)", panel, w), "digital", "I(digital ** 2)")  # doctest: +SKIP
     """
+    check_fits(fit)
     check_option(of, ("own", "neighbors", "total"), "of")
     _refuse_other_square(fit, term, square)
     values = _column(fit, term)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from spatial_de.errors import ConvergenceError, EstimationWarning, IdentificationError, OptionError
-from spatial_de.wording import check_option, check_whole
+from spatial_de.errors import ConvergenceError, EstimationWarning, IdentificationError
+from spatial_de.wording import check_level, check_option, check_whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -143,8 +143,7 @@ class Sampling:
     def check(self) -> None:
         """Raise `OptionError` for what is not allowed."""
         check_option(self.inference, ("simulation", "delta", "bootstrap", "posterior"), "inference")
-        if not 0.0 < self.level < 1.0:
-            raise OptionError(f"level={self.level!r} must lie between 0 and 1.")
+        check_level(self.level)
         check_whole(self.draws, "draws", least=2)
         check_whole(self.seed, "seed", least=0)
 

@@ -243,7 +243,7 @@ def order_parts(network: Network, orders: int, rho: NDArray[np.float64]) -> Part
     exponents = np.arange(orders + 1)
     beta, d_beta = _powers(rho, exponents)
     theta, d_theta = _powers(rho, exponents - 1)
-    mine, others = np.array(own), np.vstack([[0.0, 0.0], lagged[:-1]])
+    mine, others = np.array(own), np.array([[0.0, 0.0], *lagged[:-1]])
     return Parts(
         *(
             (scale[:, :, None] * values).reshape(len(rho), -1)

@@ -103,7 +103,7 @@ def warn_of_endogenous_weights(design: Design, used: dict[str, SpatialWeights]) 
     made = [w for w in used.values() if w.provenance.variables]
     parts = {design.y_name, *re.findall(r"\w+", design.y_name)}
     own = [w for w in made if parts.intersection(w.provenance.variables)]
-    sample = set() if design.times is None else set(design.times)
+    sample: set[Any] = set() if design.times is None else set(design.times)
     inside = [w for w in made if sample.intersection(w.provenance.times)]
     if own:
         names = name_some(dict.fromkeys(name for w in own for name in w.provenance.variables if name in parts))

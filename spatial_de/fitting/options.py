@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -207,10 +207,11 @@ def resolve_durbin(durbin: Sequence[str] | None, design: Design, spec: ModelSpec
                 "constants cannot): use model='sar', 'sem' or 'ols'."
             )
         return None
-    if isinstance(durbin, str):
+    if isinstance(durbin, str) or not isinstance(durbin, Iterable):
         raise OptionError(f"durbin={durbin!r} must be a list of names: durbin=[{durbin!r}].")
     if not spec.lag_x:
         raise OptionError(f"durbin= belongs to slx, sdm, sdem and gns; model={spec.name!r} lags no regressors.")
+    durbin = tuple(durbin)
     for name in durbin:
         if name not in design.x_names:
             raise OptionError(
@@ -219,7 +220,7 @@ def resolve_durbin(durbin: Sequence[str] | None, design: Design, spec: ModelSpec
             )
     if not durbin:
         raise OptionError("durbin=[] lags no regressors: use model='sar', 'sem' or 'ols' instead.")
-    return tuple(durbin)
+    return durbin
 
 
 @dataclass(frozen=True, slots=True)

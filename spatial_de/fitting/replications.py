@@ -13,13 +13,13 @@ from spatial_de.effects.replications import Positions, effects_of_replications
 from spatial_de.errors import AlignmentError, DataError, OptionError
 from spatial_de.models.replications import estimate_replications
 from spatial_de.parallel import run_tasks
+from spatial_de.results import Results
 from spatial_de.wording import name_some
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spatial_de.models import Problem
-    from spatial_de.results import Results
 
 _BLOCK = 2000  # responses sent out together
 _SAME = 1e-6  # standard errors: what the estimate of a fit and that of a batch of one may differ by
@@ -150,6 +150,8 @@ def _fit_block(problem: Problem, y: NDArray[np.float64]) -> tuple[NDArray[Any], 
 
 def _check(fit: Results) -> None:
     """Refuse what a batch does not do; whatever it is, a batch of the fit's own response must give the fit."""
+    if not isinstance(fit, Results):
+        raise OptionError(f"fit_replications needs results of sde.fit(), not {type(fit).__name__}.")
     if fit.method != "ml" or fit.information != "observed" or fit.cov_type != "classical":
         raise OptionError(
             "fit_replications repeats maximum likelihood fits with classical standard errors from the observed "

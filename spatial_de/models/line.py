@@ -47,9 +47,8 @@ class Line:
     @property
     def moments(self) -> tuple[float, float]:
         """Mean and standard deviation of the parameter."""
-        steps = slice(None, None, _FINE)  # between two nodes of the spline the parameter is all but linear in s
-        middle = self.chart.to_rho(0.5 * (self.s[steps][1:] + self.s[steps][:-1]))
-        share = np.diff(self.distribution[steps])
+        middle = self.chart.to_rho(0.5 * (self.s[1:] + self.s[:-1]))
+        share = np.diff(self.distribution)
         mean = float(middle @ share)
         return mean, float(np.sqrt((middle - mean) ** 2 @ share))
 

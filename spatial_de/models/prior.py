@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from spatial_de.errors import OptionError
 from spatial_de.models.likelihood import Compressed
 from spatial_de.models.triangular import triangular_factor
 from spatial_de.panel.design import INTERCEPT
-from spatial_de.wording import did_you_mean, name_some
+from spatial_de.wording import did_you_mean, is_number, name_some
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,19 +53,31 @@ class Prior:
     g: float | None = None
 
     def __post_init__(self) -> None:
-        for name, (mean, scale) in self.coefficients.items():
-            if not (np.isfinite(mean) and np.isfinite(scale) and scale > 0.0):
-                raise OptionError(
-                    f"The prior of {name!r} needs a finite mean and a positive scale, not {(mean, scale)}."
-                )
-        if self.g is not None and not (np.isfinite(self.g) and self.g > 0.0):
+        if not isinstance(self.coefficients, Mapping):
+            raise OptionError(f"coefficients={self.coefficients!r} must be a mapping: {{'x': (0.0, 10.0)}}.")
+        for name, given in self.coefficients.items():
+            pair = _pair(given)
+            if pair is None or not (np.isfinite(pair).all() and pair[1] > 0.0):
+                raise OptionError(f"The prior of {name!r} needs a finite mean and a positive scale, not {given!r}.")
+        if self.g is not None and not _is_positive(self.g):
             raise OptionError(f"g={self.g!r} must be positive, such as the number of observations.")
         if self.g is not None and self.coefficients:
             raise OptionError("A prior has either g=, for all slopes together, or coefficients=, not both.")
-        if self.sigma2 is not None and not (min(self.sigma2) > 0.0 and np.isfinite(self.sigma2).all()):
-            raise OptionError(f"The prior of sigma2 needs a positive shape and rate, not {self.sigma2}.")
-        if not (np.isfinite(self.spatial) and self.spatial > 0.0):
+        shape_rate = (1.0, 1.0) if self.sigma2 is None else _pair(self.sigma2)
+        if shape_rate is None or not all(_is_positive(one) for one in shape_rate):
+            raise OptionError(f"The prior of sigma2 needs a positive shape and rate, not {self.sigma2!r}.")
+        if not _is_positive(self.spatial):
             raise OptionError(f"spatial={self.spatial!r} must be positive: it is d of a beta(d, d) prior.")
+
+
+def _is_positive(value: object) -> bool:
+    return is_number(value) and 0.0 < value < np.inf  # type: ignore[operator]
+
+
+def _pair(value: object) -> tuple[float, float] | None:
+    """Two numbers, or None for anything else."""
+    parts = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str | Mapping) else ()
+    return (parts[0], parts[1]) if len(parts) == 2 and all(is_number(one) for one in parts) else None
 
 
 FLAT = Prior()

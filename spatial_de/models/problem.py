@@ -254,7 +254,7 @@ def build_problem(
 
     scaled_y, y_scale = transform_response(y, layout, eliminated, name=design.y_name)
     Z, z_scale = transform_regressors(columns, names, layout=layout, effects=eliminated)
-    _check_size(layout.n_free, Z.shape[2] - n_dummies)
+    check_size(layout.n_free, Z.shape[2] - n_dummies)
     check_rank(Z.reshape(T * N, -1), names)
     error = spec.lag_error
     problem = Problem(
@@ -311,7 +311,8 @@ def _counts(layout: Layout, bias: Bias, eliminated: Effects) -> dict[str, Any]:
     }
 
 
-def _check_size(n_free: int, k: int) -> None:
+def check_size(n_free: int, k: int) -> None:
+    """Refuse more coefficients than observations that are free."""
     if n_free <= k:
         raise IdentificationError(
             f"{n_free} free observations cannot determine {k} coefficients: "

@@ -44,12 +44,14 @@ def quasi_likelihood(estimate: Estimate) -> NDArray[np.float64]:
     Lee, L.-F. and Yu, J. (2010). *Journal of Econometrics* 154, 165-185, appendix B.
     """
     problem, s2 = estimate.problem, estimate.sigma2_scaled
-    moments = cumulants(problem, estimate.e, s2)
+    # the direct likelihood counts observations that effects took; the errors' variance is larger than its sigma2
+    taken = 1.0 / _left(problem) if problem.bias == "none" else 1.0
+    moments = cumulants(problem, estimate.e, taken * s2)
     diagonal, linear = _diagonals(estimate)
     skewed = np.einsum("tia,tib->ab", diagonal, linear)
     extra: NDArray[np.float64] = moments.fourth * np.einsum("tia,tib->ab", diagonal, diagonal)
     extra += moments.third * (skewed + skewed.T)
-    return np.asarray(expected_information(problem, estimate, sigma2=s2) + extra)
+    return np.asarray(taken * expected_information(problem, estimate, sigma2=s2) + extra)
 
 
 def white(estimate: Estimate) -> NDArray[np.float64]:
@@ -73,14 +75,19 @@ def cumulants(problem: Problem, e: NDArray[np.float64], sigma2: float) -> Cumula
     """Cumulants of the errors from residuals of which effects were taken out.
 
     A residual is ``sum_j a_j e_j`` over the cells of its unit and its time, so that its cumulants are those of the
-    errors times ``sum_j a_j^p``.
+    errors times ``sum_j a_j^p``. `sigma2` is the variance of the errors.
     """
-    T, N = e.shape
-    over_time = _weights(T, present=problem.eliminated in {"individual", "two-way"})
-    over_units = _weights(N, present=problem.eliminated in {"time", "two-way"})
-    second, third, fourth = (float((over_time**p).sum() * (over_units**p).sum()) for p in (2, 3, 4))
+    second, third, fourth = (_left(problem, power) for power in (2, 3, 4))
     skewness = float(np.mean(e**3)) / third if abs(third) > _NONE_LEFT else 0.0
     return Cumulants(skewness, (float(np.mean(e**4)) - 3.0 * (second * sigma2) ** 2) / fourth)
+
+
+def _left(problem: Problem, power: int = 2) -> float:
+    """``sum_j a_j^power`` of a residual; by default the share of the variance that effects leave."""
+    T, N = problem.y.shape
+    over_time = _weights(T, present=problem.eliminated in {"individual", "two-way"})
+    over_units = _weights(N, present=problem.eliminated in {"time", "two-way"})
+    return float((over_time**power).sum() * (over_units**power).sum())
 
 
 def _weights(size: int, *, present: bool) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +25,9 @@ def check_columns(df: pd.DataFrame, unit: str, time: str) -> None:
     if not isinstance(df, pd.DataFrame):
         raise PanelError(f"A panel is built from a pandas DataFrame, not from {type(df).__name__}.")
     refuse_repeated_columns(df)
-    for name in (unit, time):
+    for what, name in (("unit", unit), ("time", time)):
+        if not isinstance(name, Hashable):
+            raise PanelError(f"{what}={name!r} must be the name of one column.")
         if name in df.index.names:
             raise PanelError(f"{name!r} is in the index of the data, not among the columns: use df.reset_index().")
         if name not in df.columns:

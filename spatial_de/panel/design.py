@@ -334,6 +334,8 @@ def _evaluate(parsed: Any, frame: pd.DataFrame, formula: str) -> tuple[NDArray[n
             matrices = parsed.get_model_matrix(frame, na_action="ignore", output="numpy", context={})
     except FormulaicError as error:
         raise FormulaError(f"The formula {formula!r} cannot be evaluated: {error}") from error
+    except ValueError as error:
+        raise FormulaError(f"Some term of {formula!r} does not have one value for each row: {error}.") from error
     y, X = (np.asarray(side, dtype=np.float64) for side in (matrices.lhs, matrices.rhs))
     if y.shape[1] != 1:
         raise FormulaError(f"The response of {formula!r} has {y.shape[1]} columns: it must be one variable.")

@@ -20,7 +20,7 @@ from spatial_de.results.spillovers import sampling
 from spatial_de.results.summary import render_summary
 from spatial_de.weights import SpatialWeights
 from spatial_de.weights.kernel import as_kernel
-from spatial_de.wording import check_option
+from spatial_de.wording import check_option, check_whole
 
 if TYPE_CHECKING:
     from spatial_de.panel import Panel
@@ -112,6 +112,8 @@ class Results(Numbers):
         progress
             A line of progress on stderr; by default where that is a terminal and the work is long.
         """
+        check_whole(draws, "draws", least=2)
+        check_whole(seed, "seed", least=0)
         if (draws, seed) not in self._bootstraps:
             found = resample(self, draws, seed, n_jobs=n_jobs, progress=progress)
             self._bootstraps.clear()  # one at a time: it may be large

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from spatial_de.effects.inference import critical_value, two_sided_p
-from spatial_de.errors import OptionError
 from spatial_de.models.covariance import Covariance, covariance
 from spatial_de.models.moments import instrument_test
 from spatial_de.results.posterior import PosteriorDraws
+from spatial_de.wording import check_level
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -218,8 +218,7 @@ class Numbers:
 
     def conf_int(self, level: float = 0.95) -> pd.DataFrame:
         """Confidence intervals, columns conf_low and conf_high; of a Bayesian fit equal-tailed credible intervals."""
-        if not 0.0 < level < 1.0:
-            raise OptionError(f"level={level!r} must lie between 0 and 1.")
+        check_level(level)
         if self.posterior is not None:
             return self.posterior.intervals(level)
         half = critical_value(level, self.df_resid) * self.std_errors

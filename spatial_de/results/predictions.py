@@ -21,6 +21,7 @@ from spatial_de.models.prediction import (
 from spatial_de.panel import Panel
 from spatial_de.panel.design import evaluate_again
 from spatial_de.results.balance import refuse_cells
+from spatial_de.weights import SpatialWeights
 from spatial_de.wording import check_option, name_some
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     from spatial_de.models.prediction import Decomposition
     from spatial_de.results.core import Results
-    from spatial_de.weights import SpatialWeights
 
 Kind = Literal["trend", "reduced", "conditional", "blup"]
 _KINDS: tuple[Kind, ...] = ("trend", "reduced", "conditional", "blup")
@@ -213,6 +213,9 @@ def _links(fit: Results, units: pd.Index[Any], weights: dict[str, SpatialWeights
             raise OptionError(f"{name}= has no use for model={fit.model!r}.")
         if name in used and used[name] is not fit.weights and weights[name] is None:
             raise OptionError(f"The fit has {name} of its own: give them over old and new units, {name}=.")
+    for name, w in weights.items():
+        if w is not None and not isinstance(w, SpatialWeights):
+            raise OptionError(f"{name}= must be SpatialWeights over old and new units, not {type(w).__name__}.")
     found = {name: weights["w"] if weights[name] is None else weights[name] for name in used}
     if any(w is None for w in found.values()):
         raise OptionError(

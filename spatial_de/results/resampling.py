@@ -11,7 +11,7 @@ import pandas as pd
 from spatial_de.errors import ConvergenceError, EstimationWarning, OptionError
 from spatial_de.models.bootstrap import bootstrap
 from spatial_de.results.balance import refuse_cells
-from spatial_de.wording import check_whole
+from spatial_de.wording import check_level
 
 if TYPE_CHECKING:
     from spatial_de.results.core import Results
@@ -56,8 +56,7 @@ class Bootstrap:
 
     def conf_int(self, level: float = 0.95) -> pd.DataFrame:
         """Percentile intervals, columns conf_low and conf_high. They keep the bias of the estimator, see `bias`."""
-        if not 0.0 < level < 1.0:
-            raise OptionError(f"level={level!r} must lie between 0 and 1.")
+        check_level(level)
         low, high = (self.params.quantile(q) for q in ((1.0 - level) / 2.0, (1.0 + level) / 2.0))
         return pd.DataFrame({"conf_low": low, "conf_high": high})
 
@@ -88,8 +87,6 @@ class Bootstrap:
 
 def resample(fit: Results, draws: int, seed: int, *, n_jobs: int, progress: bool | None) -> Bootstrap:
     """Replications of a fit."""
-    check_whole(draws, "draws", least=2)
-    check_whole(seed, "seed", least=0)
     if fit.method != "ml":
         raise OptionError(f"The bootstrap is for method='ml'; this fit used {fit.method!r}: use its standard errors.")
     refuse_cells(fit, "bootstrap()")

@@ -42,10 +42,10 @@ def sampling(
     """
     posterior = fit.estimate.posterior
     if posterior is None:
-        if inference == "posterior":
+        if isinstance(inference, str) and inference == "posterior":
             raise OptionError("inference='posterior' needs a fit with method='bayes'.")
-        return Sampling(inference or default, draws, seed, level)
-    if inference not in {None, "posterior"}:
+        return Sampling(default if inference is None else inference, draws, seed, level)
+    if inference is not None and inference != "posterior":
         raise OptionError(
             f"inference={inference!r}: effects of a Bayesian fit are those of the draws of its posterior. Leave "
             "inference= out."
@@ -114,6 +114,7 @@ def by_order(fit: Results, orders: int, how: Sampling) -> Effects:
 
 def of_change(fit: Results, term: str, change: pd.Series | dict[Any, Any], *, how: Sampling) -> Effects:
     """What a change of one regressor, given by unit, does to every unit."""
+    check_option(term, Positions.of(fit.estimate.problem, fit.estimate.names).terms, "term")
     network = _network(fit)
     _refuse_many(how, network.n)
     return _spread(
@@ -151,7 +152,6 @@ def _spread(
     how.check()
     c = coefficients(fit, how)
     if term is not None:
-        check_option(term, c.terms, "term")
         c = c.only(term)
     found = infer(c, parts, bounds=admissible(c, _lag_weights(fit), fit.estimate.logdet), how=how)
     levels = [index.get_level_values(i) for i in range(index.nlevels)]

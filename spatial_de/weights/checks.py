@@ -18,10 +18,15 @@ if TYPE_CHECKING:
 def as_csr(matrix: Any) -> sparse.csr_array:
     """A canonical float64 copy: duplicates summed, zeros gone, columns sorted."""
     try:
-        dimensions = np.ndim(matrix)
-        found = sparse.csr_array(matrix, dtype=np.float64, copy=True) if dimensions == 2 else None
+        dimensions, is_complex = np.ndim(matrix), np.iscomplexobj(matrix)
+        if not (sparse.issparse(matrix) or is_complex):  # None becomes NaN here, and in csr_array no link
+            matrix = np.asarray(matrix, dtype=np.float64)
+        usable = dimensions == 2 and not is_complex
+        found = sparse.csr_array(matrix, dtype=np.float64, copy=True) if usable else None
     except (TypeError, ValueError) as error:
         raise WeightsError(f"The weights cannot be read as a matrix of numbers: {error}.") from error
+    if is_complex:
+        raise WeightsError("The weights are complex numbers: give real ones.")
     if found is None:
         raise WeightsError(f"The weights must be a square table; got {plural(dimensions, 'dimension')}.")
     found.sum_duplicates()

@@ -24,6 +24,8 @@ def as_index(ids: Iterable[Any], *, what: str) -> pd.Index[Any]:
     AlignmentError
         Labels are missing or duplicated; they are named.
     """
+    if isinstance(ids, str) or not isinstance(ids, Iterable):
+        raise AlignmentError(f"{_capital(what)}: give a list of labels, one for each unit, not {ids!r}.")
     index = ids if isinstance(ids, pd.Index) else pd.Index(list(ids))
     if isinstance(index, pd.MultiIndex):
         raise AlignmentError(

@@ -146,3 +146,29 @@ def test_shrinkage_of_zellners_prior_is_g_over_one_plus_g():
 def test_priors_that_cannot_be(options):
     with pytest.raises(sde.errors.OptionError, match="g="):
         sde.Prior(**options)
+
+
+def test_moments_of_a_wide_density_are_its_integrals():
+    n, g = 12, 20.0  # few units, so that rho is spread over most of its interval
+    rng = np.random.default_rng(3)
+    ids = [f"u{j:02}" for j in range(n)]
+    W = 0.25 * (np.roll(np.eye(n), 1, axis=1) + 0.3 * np.roll(np.eye(n), 4, axis=1))
+    table = pd.DataFrame({"y": rng.standard_normal(n), "x": rng.standard_normal(n)}, index=ids)
+    found = sde.model_probabilities(
+        "y ~ x", table, {"w": SpatialWeights(W, ids)}, models=["sar"], prior=sde.Prior(g=g)
+    ).table.iloc[0]
+    y, flat, Z = table["y"].to_numpy(), np.ones((n, 1)), table[["x"]].to_numpy()
+    centred = Z - Z.mean()
+    values = np.linalg.eigvals(W)
+    low, high = (end(values.real[abs(values.imag) < 1e-9]) for end in (np.min, np.max))
+    nodes, shares = np.polynomial.legendre.leggauss(200)
+    rho = 0.5 * (1.0 / high + 1.0 / low) + 0.5 * (1.0 / high - 1.0 / low) * nodes
+    heights = []
+    for x in rho:
+        A = np.eye(n) - x * W
+        heights.append(np.linalg.slogdet(A)[1] + given(A @ y, flat, Z, centred.T @ centred, g=g))
+    shares = shares * np.exp(np.array(heights) - max(heights))
+    shares /= shares.sum()
+    mean = rho @ shares
+    assert found["spatial_mean"] == pytest.approx(mean, abs=1e-5)
+    assert found["spatial_sd"] == pytest.approx(np.sqrt((rho - mean) ** 2 @ shares), abs=1e-5)

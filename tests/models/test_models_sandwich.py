@@ -88,6 +88,17 @@ def test_cumulants_of_errors_from_residuals(fixed, instance):
     assert np.mean([one.third for one in found]) == pytest.approx(8.0, rel=0.05)
 
 
+@pytest.mark.parametrize("kind", ["robust", "cluster", "driscoll-kraay"])
+@pytest.mark.parametrize("model", ["ols", *MODELS_OF_TWO])
+def test_the_direct_likelihood_of_unit_effects_is_the_same_estimator(model, kind, instance):
+    """Both likelihoods of individual effects have one maximum, sigma2 apart: sandwiches cannot differ either."""
+    panel, w, _ = instance("asymmetric-none", n=10, t=3, seed=6)
+    fits = [quietly(sde.fit, "y ~ x0", panel, w, model=model, fixed="individual", bias=b) for b in ("lee-yu", "none")]
+    transformed, direct = (quietly(fit.with_cov, kind).std_errors for fit in fits)
+    wanted = transformed * np.where(transformed.index == "sigma2", 2.0 / 3.0, 1.0)
+    np.testing.assert_allclose(direct, wanted, rtol=1e-5)
+
+
 @pytest.mark.parametrize("fixed", ["none", "two-way"])
 def test_linear_models_get_white_s_sandwich(fixed, instance):
     panel, _, (y, X, _) = instance("symmetric-row", n=9, t=12, seed=4)
