@@ -115,6 +115,10 @@ class EstimationWarning(SpatialDEWarning):
     """An estimate that must be read with care: at a bound, biased in small samples, ill-conditioned."""
 
 
+class EndogenousWeightsWarning(EstimationWarning):
+    """Weights built from the response, or from values of the sample: the estimators take weights as given."""
+
+
 class WeightsWarning(SpatialDEWarning):
     """Weights that need attention: islands kept, several components, dense or negative weights."""
 

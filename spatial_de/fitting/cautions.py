@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spatial_de.errors import EstimationWarning, IdentificationError
+from spatial_de.errors import EndogenousWeightsWarning, EstimationWarning, IdentificationError
 from spatial_de.models.optimise import MARGIN
 from spatial_de.weights.stacked import StackedWeights
 from spatial_de.wording import name_some
@@ -100,29 +100,40 @@ def warn_of_direct_bias(problem: Problem, *, asked: Bias) -> None:
 
 def warn_of_endogenous_weights(design: Design, used: dict[str, SpatialWeights]) -> None:
     """Weights built from the response depend on its errors, which every estimator here takes as given."""
-    names = set(re.findall(r"\w+", design.y_name))
-    variables = dict.fromkeys(name for w in used.values() for name in w.provenance.variables)
-    made_of = [name for name in variables if name in names]
-    if made_of:
-        warnings.warn(
-            f"The weights were built from {name_some(made_of)}, which the response {design.y_name!r} is made of: "
-            "they are endogenous, and estimates of spillovers are biased. Use another variable, or values from before "
-            "the sample.",
-            EstimationWarning,
-            stacklevel=3,
+    made = [w for w in used.values() if w.provenance.variables]
+    parts = {design.y_name, *re.findall(r"\w+", design.y_name)}
+    own = [w for w in made if parts.intersection(w.provenance.variables)]
+    sample: set[Any] = set() if design.times is None else set(design.times)
+    inside = [w for w in made if sample.intersection(w.provenance.times)]
+    if own:
+        names = name_some(dict.fromkeys(name for w in own for name in w.provenance.variables if name in parts))
+        start = f"The weights were built from {names}, which the response {design.y_name!r} is made of: "
+        message = start + (
+            "though these are values from before the sample, they share unit effects and errors that persist with it. "
+            "Keep unit effects in the model and test the errors for serial correlation, or use another variable."
+            if sample and all(_earlier(w, sample) for w in own)
+            else "they are endogenous, and estimates of spillovers are biased. Use another variable, or values from "
+            "before the sample."
         )
+    elif inside:
+        names = name_some(dict.fromkeys(name for w in inside for name in w.provenance.variables))
+        message = (
+            f"The weights were built from {names} of times in the sample: where it reacts to the response, "
+            "they are endogenous, and estimates of spillovers are biased. Build them from earlier values: "
+            "sde.weights.pre_sample_mean(panel[...], before=...)."
+        )
+    else:
         return
-    times: set[Any] = set() if design.times is None else set(design.times)
-    inside = [w for w in used.values() if w.provenance.variables and times.intersection(w.provenance.times)]
-    if inside:
-        sources = dict.fromkeys(name for w in inside for name in w.provenance.variables)
-        warnings.warn(
-            f"The weights were built from {name_some(sources)} of times in the sample: where it reacts to the "
-            "response, they are endogenous, and estimates of spillovers are biased. Build them from earlier values: "
-            "sde.weights.pre_sample_mean(panel[...], before=...).",
-            EstimationWarning,
-            stacklevel=3,
-        )
+    warnings.warn(message, EndogenousWeightsWarning, stacklevel=3)
+
+
+def _earlier(w: SpatialWeights, sample: set[Any]) -> bool:
+    """Whether all values that weights were built from are known to be older than the sample."""
+    times = w.provenance.times
+    try:
+        return bool(times) and bool(max(times) < min(sample))
+    except TypeError:  # years against dates, say: nothing is known
+        return False
 
 
 def warn_of_bound(estimate: Estimate) -> None:

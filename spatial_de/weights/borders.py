@@ -8,18 +8,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
-from spatial_de.boundaries import around, check_polygons, crs_name, sphere_centroids
+from spatial_de.boundaries import EARTH_RADIUS_KM, check_polygons, crs_name, on_sphere
 from spatial_de.errors import WeightsWarning
 from spatial_de.weights.contiguity import contiguity
 from spatial_de.weights.core import IslandTreatment, Provenance, SpatialWeights
 from spatial_de.weights.distance import locate
+from spatial_de.weights.shared_borders import SNAP, typical_diameter
 from spatial_de.wording import name_some, plural
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import geopandas as gpd
     from numpy.typing import NDArray
 
     from spatial_de.weights.normalisation import Normalization
+
+_GAINED = 1e-4  # share of a border by which a grid must find more than exact edges do
 
 
 def border_length(
@@ -27,8 +32,8 @@ def border_length(
 ) -> SpatialWeights:
     """Weights by the length of the shared border, in kilometres; row-standardised, the share of all land borders.
 
-    Degrees are drawn around each unit in the azimuthal equidistant projection; other coordinates are taken as
-    planar. Borders that meet in points only are no links.
+    In degrees, the lengths are those of great circles between vertices; other coordinates are taken as planar. Borders
+    that meet in points only are no links.
 
     Parameters
     ----------
@@ -83,23 +88,44 @@ def border_length(
 
 
 def _shared_km(gdf: gpd.GeoDataFrame, i: NDArray[np.intp], j: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Length of the line that two polygons share, pair by pair; of edges with the same two vertices."""
+    """Length of the line that two polygons share, pair by pair.
+
+    Edges with the same two vertices are found exactly. Where one side has vertices that the other lacks, a slanted line
+    is missed for the rounding of its coordinates: all is laid on a grid as wide as the tolerance of contiguity, and
+    pairs for which that finds more keep it.
+    """
     import shapely
 
     shapes = check_polygons(gdf).geometry.to_numpy()
-    geographic = gdf.crs is not None and gdf.crs.is_geographic
-    if geographic:
-        centres = sphere_centroids(shapes)
+    length = _arc_km if gdf.crs is not None and gdf.crs.is_geographic else _planar_km(gdf)
+    grid = 2.0 * SNAP * typical_diameter(shapes)
     out = np.empty(len(i))
     for a in np.unique(i):
         here = np.flatnonzero(i == a)
-        line = shapely.intersection(shapely.boundary(shapes[a]), shapely.boundary(shapes[j[here]]))
-        drawn = around(line, centres[a]) if geographic else line
-        out[here] = shapely.length(drawn) * (1.0 if geographic else _km_per_unit(gdf))
+        own, others = shapely.boundary(shapes[a]), shapely.boundary(shapes[j[here]])
+        exact = length(shapely.intersection(own, others))
+        snapped = length(shapely.intersection(own, others, grid_size=grid))
+        out[here] = np.where(snapped > exact * (1.0 + _GAINED), snapped, exact)
     return out
 
 
-def _km_per_unit(gdf: gpd.GeoDataFrame) -> float:
-    """Of planar coordinates."""
+def _arc_km(lines: NDArray[np.object_]) -> NDArray[np.float64]:
+    """Lengths of lines in degrees along great circles, vertex to vertex, shape of `lines`."""
+    import shapely
+
+    parts, owner = shapely.get_parts(lines, return_index=True)
+    lon_lat, part = shapely.get_coordinates(parts, return_index=True)
+    chord = np.linalg.norm(np.diff(on_sphere(lon_lat), axis=0), axis=1)
+    arc = 2.0 * EARTH_RADIUS_KM * np.arcsin(np.clip(chord / 2.0, 0.0, 1.0))
+    within = part[1:] == part[:-1]
+    km = np.bincount(owner[part[1:][within]], weights=arc[within], minlength=len(lines))
+    return np.asarray(km, dtype=np.float64)
+
+
+def _planar_km(gdf: gpd.GeoDataFrame) -> Callable[[NDArray[np.object_]], NDArray[np.float64]]:
+    """Length of lines in the units of the map."""
+    import shapely
+
     axes = gdf.crs.axis_info
-    return float(axes[0].unit_conversion_factor) / 1000.0 if axes else 1e-3
+    km = float(axes[0].unit_conversion_factor) / 1000.0 if axes else 1e-3
+    return lambda lines: np.asarray(shapely.length(lines) * km)

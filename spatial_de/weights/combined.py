@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from scipy import sparse
 
-from spatial_de.errors import OptionError, WeightsError
+from spatial_de.errors import OptionError, WeightsError, WeightsWarning
 from spatial_de.weights.core import Provenance, SpatialWeights
 from spatial_de.weights.islands import treat_islands
 from spatial_de.weights.labels import match_labels
@@ -29,7 +30,8 @@ def nested(
 ) -> SpatialWeights:
     """Weights nested of geography and economy, ``share W_geography + (1 - share) W_economy``.
 
-    Both enter as they are normalised; row-standardise them first, so that the share is one of influence.
+    Both enter as they are normalised; row-standardise them first, so that the share is one of influence. Where one of
+    them has no neighbours for a unit, row-standardising the result leaves that unit to the other alone.
 
     Parameters
     ----------
@@ -47,6 +49,11 @@ def nested(
     OptionError
         A share outside 0 to 1.
 
+    Warns
+    -----
+    WeightsWarning
+        Weights without any normalisation: the share then depends on their units of measurement.
+
     References
     ----------
     Debarsy, N. and LeSage, J. P. (2022). Bayesian model averaging for spatial autoregressive models based on convex
@@ -60,6 +67,7 @@ def nested(
     if not (number and 0.0 <= share <= 1.0):
         raise OptionError(f"share={share!r} must be a number from 0 to 1: the weight of geography.")
     other = _aligned(geography, economy)
+    _warn_of_scales(geography, other)
     matrix = sparse.csr_array(share * geography.sparse + (1.0 - share) * other.sparse)
     matrix.eliminate_zeros()
     rule = f"{share:g} x ({_rule(geography)}) + {1.0 - share:g} x ({_rule(economy)})"
@@ -193,6 +201,19 @@ def _aligned(first: SpatialWeights, second: SpatialWeights) -> SpatialWeights:
         if not isinstance(w, SpatialWeights):
             raise WeightsError(f"Weights to combine must be SpatialWeights, got {type(w).__name__}.")
     return second.reorder(first.ids, name="the first weights")
+
+
+def _warn_of_scales(*parts: SpatialWeights) -> None:
+    """Rows that add up to one, or none at all, are normalised, whatever they say."""
+    for w in parts:
+        sums = w.sparse.sum(axis=1)
+        if w.normalization == "none" and not np.allclose(sums[sums != 0.0], 1.0, rtol=0.0, atol=1e-9):
+            warnings.warn(
+                f"The weights to be nested ({_rule(w)}) are not normalised, so that the share depends on their units "
+                "of measurement: normalise both first, w.normalized('row').",
+                WeightsWarning,
+                stacklevel=3,
+            )
 
 
 def _made(

@@ -34,6 +34,7 @@ def flows(
     origin: str = "origin",
     destination: str = "destination",
     flow: str = "flow",
+    time: str | None = None,
     direction: Direction = "received",
     within: Literal["error", "drop"] = "error",
     ids: Iterable[Any] | None = None,
@@ -48,6 +49,10 @@ def flows(
         One row per pair of origin and destination.
     origin, destination, flow
         Its columns.
+    time
+        Column with the times of flows, which are then added up over all times in the table; a pair that is not listed
+        at a time has no flow then. The provenance carries the times, so that `fit` can tell whether they lie in the
+        sample: select earlier rows where you can.
     direction
         Which flows a unit's row holds: ``"received"``, by origin (spillovers go with the flow); ``"sent"``, by
         destination; ``"both"``, their sum.
@@ -63,7 +68,8 @@ def flows(
     Raises
     ------
     WeightsError
-        Missing columns, flows that are missing or negative, pairs that occur twice, flows of a unit to itself.
+        Missing columns, flows that are missing or negative, pairs that occur twice (at a time), flows of a unit to
+        itself.
     IslandError
         Units without flows and ``islands="error"``.
 
@@ -75,7 +81,10 @@ def flows(
     """
     check_option(direction, ("received", "sent", "both"), "direction")
     check_option(within, ("error", "drop"), "within")
-    missing = [name for name in (origin, destination, flow) if name not in df.columns]
+    if not isinstance(df, pd.DataFrame):
+        raise WeightsError(f"flows() needs a table with one row per pair, got {type(df).__name__}.")
+    columns = [origin, destination, flow] + ([] if time is None else [time])
+    missing = [name for name in columns if name not in df.columns]
     if missing:
         raise WeightsError(f"The table of flows has no column {name_some(missing)}; it has {name_some(df.columns)}.")
     inside = df[origin] == df[destination]
@@ -86,9 +95,8 @@ def flows(
         )
     units = pd.unique(pd.concat([df[origin], df[destination]])) if ids is None else list(ids)
     focal, neighbor = (destination, origin) if direction != "sent" else (origin, destination)
-    found = from_edges(
-        df[~inside & (df[flow] != 0)], focal=focal, neighbor=neighbor, weight=flow, ids=units, islands="keep"
-    )
+    table, times = _added_up(df[~inside], (origin, destination), flow=flow, time=time)
+    found = from_edges(table[table[flow] != 0], focal=focal, neighbor=neighbor, weight=flow, ids=units, islands="keep")
     matrix = sparse.csr_array(found.raw + found.raw.T) if direction == "both" else found.raw
     treated = treat_islands(matrix, found.ids, treatment=islands)
     notes = (f"{plural(int(inside.sum()), 'flow')} of units to themselves left out",) if inside.any() else ()
@@ -96,13 +104,54 @@ def flows(
         treated.matrix,
         found.ids,
         provenance=Provenance(
-            rule=f"flows {direction if direction != 'both' else 'in both directions'}, column {flow!r}",
+            rule=f"flows {direction if direction != 'both' else 'in both directions'}, column {flow!r}{_span(times)}",
             islands=treated.islands,
             notes=(*notes, f"endogenous if {flow!r} reacts to the outcome: take flows from before the sample"),
             variables=(flow,),
+            times=times,
         ),
         normalization=normalize,
     )
+
+
+def _added_up(
+    df: pd.DataFrame, pair: tuple[str, str], *, flow: str, time: str | None
+) -> tuple[pd.DataFrame, tuple[Any, ...]]:
+    """Flows of each pair over all times, and the times."""
+    keys = list(pair) if time is None else [*pair, time]
+    twice = df.duplicated(keys) & df[keys].notna().all(axis=1)
+    if twice.any():
+        names = name_some(list(df.loc[twice, keys].itertuples(index=False, name=None)))
+        raise WeightsError(
+            f"{plural(int(twice.sum()), 'pair')} of origin and destination listed more than once: {names}. Add such "
+            "flows up first, or name the column of times: time=."
+        )
+    if time is None:
+        return df, ()
+    _check_rows(df, keys, flow)
+    total = df.groupby(list(pair), sort=False, observed=True)[flow].sum().reset_index()
+    return total, tuple(df[time].drop_duplicates().sort_values())
+
+
+def _check_rows(df: pd.DataFrame, keys: list[str], flow: str) -> None:
+    """Sums would hide what is missing or negative."""
+    numbers = pd.to_numeric(df[flow], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    bad = ~(np.isfinite(numbers) & (numbers >= 0.0)) | df[keys].isna().any(axis=1).to_numpy()
+    text = not pd.api.types.is_numeric_dtype(df[flow].dtype)
+    if text or bad.any():
+        rows = df.loc[bad, keys].itertuples(index=False, name=None)
+        raise WeightsError(
+            f"Column {flow!r} holds text: convert it to numbers."
+            if text
+            else f"{plural(int(bad.sum()), 'row')} of flows with a missing label, or a flow that is missing, infinite "
+            f"or negative: {name_some(list(rows))}."
+        )
+
+
+def _span(times: tuple[Any, ...]) -> str:
+    if not times:
+        return ""
+    return f" in {times[0]}" if len(times) == 1 else f" added up over {times[0]} to {times[-1]}"
 
 
 def cost(
@@ -139,6 +188,15 @@ def cost(
         Index and columns hold different units.
     OptionError
         ``decay="exponential"`` without a scale.
+
+    Examples
+    --------
+    A table with one row per pair becomes a square one by pivoting.
+
+    >>> trips = pd.DataFrame({"from": ["a", "b"], "to": ["b", "a"], "hours": [4.0, 5.0]})
+    >>> w = cost(trips.pivot(index="from", columns="to", values="hours"), normalize="none")
+    >>> w.to_dense().loc["a", "b"]
+    np.float64(0.25)
     """
     check_option(decay, ("inverse", "exponential"), "decay")
     power = check_positive(power, "power")
@@ -148,7 +206,10 @@ def cost(
         raise WeightsError(f"costs must be a table with units as index and columns, got {type(costs).__name__}.")
     ids = as_index(costs.index, what="rows of costs")
     order = match_labels(as_index(costs.columns, what="columns of costs"), ids, left="columns", right="rows")
-    c = costs.to_numpy(dtype=np.float64, na_value=np.nan)[:, order].copy()
+    try:
+        c = costs.to_numpy(dtype=np.float64, na_value=np.nan)[:, order].copy()
+    except (TypeError, ValueError) as error:
+        raise WeightsError(f"Costs must be numbers: {error}. Convert the table first.") from error
     np.fill_diagonal(c, np.inf)
     _refuse_costs(c, ids, inverse=decay == "inverse")
     if cutoff is not None:

@@ -12,7 +12,7 @@ from spatial_de.errors import OptionError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_SNAP = 1e-6  # of the median diameter of a polygon's bounding box
+SNAP = 1e-6  # of the median diameter of a polygon's bounding box
 _OVERLAP = 10.0  # times the tolerance: shortest shared line that counts for the rook rule
 
 
@@ -71,7 +71,7 @@ def contiguous_pairs(shapes: NDArray[np.object_], *, rule: str, snap: float | No
     edge = _mix(vertex + head)  # the same for both directions
     lonely, edge_pairs = _matches(edge, edges.owner, n)
     exact = _matches(vertex, edges.owner, n)[1] if rule == "queen" else edge_pairs
-    tolerance = _SNAP * _typical_diameter(shapes) if snap is None else snap
+    tolerance = SNAP * typical_diameter(shapes) if snap is None else snap
     if tolerance < 0:
         raise OptionError(f"snap={snap!r} must not be negative.")
     gained = np.empty(0, dtype=np.int64)
@@ -172,7 +172,8 @@ def _pair_keys(a: NDArray[np.intp], b: NDArray[np.intp], n: int) -> NDArray[np.i
     return np.minimum(a, b).astype(np.int64) * n + np.maximum(a, b)
 
 
-def _typical_diameter(shapes: NDArray[np.object_]) -> float:
+def typical_diameter(shapes: NDArray[np.object_]) -> float:
+    """Median diameter of the polygons' bounding boxes, in the units of the map."""
     import shapely
 
     box = shapely.bounds(shapes)

@@ -112,7 +112,7 @@ def pre_sample_mean(values: pd.Series, *, before: Any) -> pd.Series:
     times = values.index.get_level_values(1)
     early = values[np.asarray(times < before)]
     if early.empty:
-        raise DataError(f"There is no time before {before!r}: the variable begins with {times.min()!r}.")
+        raise DataError(f"There is no time before {before!r}: the variable begins with {times.min()}.")
     found = per_unit(early, "pre_sample_mean()")
     out = pd.Series(found.numbers, index=found.ids, name=values.name)
     out.attrs[_TIMES] = list(found.times)

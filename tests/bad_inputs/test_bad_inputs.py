@@ -444,7 +444,7 @@ WARNED = {
     ),
     "L weights made of the response": (
         lambda: sde.fit("y ~ x", panel(), sde.weights.economic(panel()["y"])),
-        e.EstimationWarning,
+        e.EndogenousWeightsWarning,
         "The weights were built from 'y', which the response 'y' is made of: they are endogenous, and estimates of "
         "spillovers are biased. Use another variable, or values from before the sample.",
     ),

@@ -3,15 +3,17 @@
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyproj
 import pytest
-from shapely.geometry import box
+from shapely.affinity import scale
+from shapely.geometry import Polygon, box
 
 import spatial_de as sde
 from spatial_de.errors import (
     AlignmentError,
     BoundaryWarning,
     DataError,
-    EstimationWarning,
+    EndogenousWeightsWarning,
     IslandError,
     OptionError,
     WeightsError,
@@ -81,6 +83,14 @@ def test_units_must_be_the_same(grid, combine):
 def test_a_share_is_a_share(grid, share):
     with pytest.raises(OptionError, match="share"):
         nested(contiguity(grid), contiguity(grid), share=share)
+
+
+def test_nested_warns_of_scales_that_cannot_be_compared(grid):
+    distance = inverse_distance(grid, normalize="none")
+    with pytest.warns(WeightsWarning, match=r"inverse .* are not normalised"):
+        nested(contiguity(grid), distance)
+    given = SpatialWeights(contiguity(grid).sparse, IDS)  # rows add up to one: no warning
+    assert nested(given, distance.normalized("minmax")).n_links == 30
 
 
 @pytest.mark.parametrize("flow", ["richer-to-poorer", "poorer-to-richer"])
@@ -157,6 +167,32 @@ def test_bad_flows_are_named():
     assert list(flows(MOVES, ids=list("abcd"), islands="keep").islands) == ["d"]
 
 
+def test_flows_over_times_are_added_up():
+    late = pd.DataFrame({"origin": ["a", "c"], "destination": ["b", "b"], "flow": [2.0, 3.0], "year": 2011})
+    moves = pd.concat([MOVES.assign(year=2009), late]).sample(frac=1, random_state=0)
+    w = flows(moves, time="year", direction="sent", normalize="none", ids=list("abc"))
+    np.testing.assert_array_equal(w.to_dense(), [[0, 7.0, 0], [1.0, 0, 2.0], [4.0, 3.0, 0]])
+    assert w.provenance.times == (2009, 2011)
+    assert w.provenance.rule.endswith("added up over 2009 to 2011")
+    with pytest.raises(WeightsError, match=r"\('a', 'b'\).*time="):
+        flows(moves)
+    for bad in (np.nan, -1.0, np.inf):
+        with pytest.raises(WeightsError, match=r"1 row of flows.*\('c', 'b', 2011\)"):
+            flows(moves.assign(flow=moves["flow"].mask(moves["flow"] == 3.0, bad)), time="year")
+    with pytest.raises(WeightsError, match="text"):
+        flows(moves.assign(flow="3"), time="year")
+    with pytest.raises(WeightsError, match="missing label"):
+        flows(moves.assign(origin=moves["origin"].replace("b", None)), time="year")
+
+
+def test_a_pair_listed_twice_is_refused_also_with_a_flow_of_zero():
+    again = pd.DataFrame({"origin": ["a"], "destination": ["b"], "flow": [0.0]})
+    with pytest.raises(WeightsError, match=r"listed more than once.*\('a', 'b'\)"):
+        flows(pd.concat([MOVES, again]))
+    with pytest.raises(WeightsError, match="Series"):
+        flows(MOVES["flow"])
+
+
 def test_costs_of_any_kind():
     rng = np.random.default_rng(0)
     c = pd.DataFrame(rng.uniform(1, 9, (4, 4)), index=list("abcd"), columns=list("abcd"))
@@ -174,6 +210,8 @@ def test_costs_of_any_kind():
     for bad in (np.nan, -1.0, 0.0):
         with pytest.raises(WeightsError, match=r"\('b', 'c'\)"):
             cost(c.mask((c.index.to_numpy()[:, None] == "b") & (c.columns.to_numpy() == "c"), bad))
+    with pytest.raises(WeightsError, match="numbers: could not convert"):
+        cost(c.astype(object).replace(np.inf, "far"))
     with pytest.raises(AlignmentError):
         cost(c.rename(columns={"a": "z"}))
 
@@ -199,8 +237,33 @@ def test_borders_in_degrees_are_those_of_the_globe():
     gdf = gpd.GeoDataFrame(geometry=cells, index=list("abc"), crs="EPSG:4326")
     w = border_length(gdf, normalize="none").to_dense()
     degree = 6371.0088 * np.pi / 180
-    assert w.loc["a", "b"] == pytest.approx(degree, rel=1e-3)
-    assert w.loc["a", "c"] == pytest.approx(degree * np.cos(np.radians(61)), rel=1e-3)
+    assert w.loc["a", "b"] == pytest.approx(degree, rel=1e-12)
+    assert w.loc["a", "c"] == pytest.approx(degree * np.cos(np.radians(61)), rel=1e-4)  # a parallel is no great circle
+
+
+def test_borders_of_provinces_do_not_depend_on_the_order_and_are_as_long_as_geodesics():
+    provinces = sde.datasets.load_provinces()
+    w = border_length(provinces, islands="keep", normalize="none")
+    again = border_length(provinces.iloc[::-1], islands="keep", normalize="none").to_dense()
+    np.testing.assert_allclose(again.loc[w.ids, w.ids], w.to_dense(), rtol=1e-9, atol=1e-9)
+    geod = pyproj.Geod(a=6371008.8, b=6371008.8)
+    shapes = provinces.geometry
+    for (i, j), km in w.to_edges().set_index(["focal", "neighbor"])["weight"].iloc[::15].items():
+        line = shapes[i].boundary.intersection(shapes[j].boundary)
+        assert km == pytest.approx(geod.geometry_length(line) / 1000, rel=1e-9)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e5])
+def test_a_slanted_border_counts_where_one_side_has_more_vertices(size):
+    """The border leads from (0, 0) over (1, 3) to (2, 3); on its slanted part b has two vertices that a lacks."""
+    between = [(1 / 3 + 1e-13, 1.0), (0.7 + 1e-13, 2.1)]
+    a = Polygon([(0, 0), (1, 3), (2, 3), (2, 5), (-3, 5), (-3, 0)])
+    b = Polygon([(0, 0), *between, (1, 3), (2, 3), (4, 3), (4, 0)])
+    gdf = gpd.GeoDataFrame(geometry=[scale(s, size, size, origin=(0, 0)) for s in (a, b)], index=["a", "b"], crs=32650)
+    for rows in (gdf, gdf.iloc[::-1]):
+        w = border_length(rows, normalize="none").to_dense()
+        assert w.loc["a", "b"] == pytest.approx(size / 1000 * (1 + np.sqrt(10)), rel=1e-5)
+        assert w.loc["b", "a"] == w.loc["a", "b"]
 
 
 def test_an_island_gets_a_typical_border(grid):
@@ -263,14 +326,52 @@ def test_fit_warns_of_weights_from_the_sample(grid):
     frame["y"], frame["z"] = rng.normal(size=(2, len(frame)))
     panel = sde.Panel(frame, unit="unit", time="year")
     inside = economic(panel["gdp"])
-    with pytest.warns(EstimationWarning, match="'gdp' of times in the sample.*pre_sample_mean"):
+    with pytest.warns(EndogenousWeightsWarning, match="'gdp' of times in the sample.*pre_sample_mean"):
         sde.fit("y ~ z", panel, inside, model="sar")
-    with pytest.warns(EstimationWarning, match="which the response 'gdp' is made of"):
+    with pytest.warns(EndogenousWeightsWarning, match="'gdp', which.*though these are values from before the sample"):
         sde.fit("gdp ~ z", panel, economic(pre_sample_mean(x, before=2011)), model="sar")
+    with pytest.warns(EndogenousWeightsWarning, match="'gdp', which.*Use another variable, or values from before"):
+        sde.fit("gdp ~ z", panel, inside, model="sar")
+    with pytest.warns(EndogenousWeightsWarning) as caught:
+        sde.fit("y ~ z", panel, by_time(economic, panel["gdp"]), model="sar")
+    assert len(caught) == 1
     sde.fit("y ~ z", panel, economic(pre_sample_mean(x, before=2011)), model="sar")  # warnings are errors here
+    moves = pd.DataFrame({"origin": IDS, "destination": IDS[1:] + IDS[:1], "flow": 1.0, "year": 2012})
+    with pytest.warns(EndogenousWeightsWarning, match="'flow' of times in the sample"):
+        sde.fit("y ~ z", panel, flows(moves, time="year"), model="sar")
+    sde.fit("y ~ z", panel, flows(moves.assign(year=2010), time="year"), model="sar")
     mixed = nested(contiguity(grid), inside)
-    with pytest.warns(EstimationWarning, match="times in the sample"):
+    with pytest.warns(EndogenousWeightsWarning, match="times in the sample"):
         sde.fit("y ~ z", panel, mixed, model="sar")
+
+
+@pytest.mark.parametrize("build", [gravity, lambda g, v: directed(contiguity(g), v)])
+def test_bad_values_are_refused_by_unit(grid, build):
+    twice = pd.concat([WEALTH, WEALTH.loc[["c"]]])
+    with pytest.raises(AlignmentError, match="'c'"):
+        build(grid, twice)
+    for bad in (np.nan, np.inf):
+        with pytest.raises(DataError, match="'gdp' is missing or infinite at 'd'"):
+            build(grid, WEALTH.mask(WEALTH == 7.0, bad))
+    with pytest.raises(AlignmentError, match="'e'"):
+        build(grid, WEALTH.drop("e"))
+    with pytest.raises(DataError, match="must hold numbers"):
+        build(grid, WEALTH.astype(str))
+
+
+def test_means_before_the_sample_need_all_units_at_all_times():
+    x = panel_variable()
+    with pytest.raises(DataError, match=r"different times: 1 unit.*'b'"):
+        pre_sample_mean(x.drop(("b", 2009)), before=2011)
+    with pytest.raises(DataError, match="more than once"):
+        pre_sample_mean(pd.concat([x, x.iloc[:1]]), before=2011)
+
+
+def test_nested_weights_of_each_time(grid):
+    x = panel_variable()
+    found = by_time(lambda v: nested(contiguity(grid), economic(v), share=0.4), x)
+    now = economic(x.xs(2012, level="year")).to_dense().loc[IDS, IDS]
+    np.testing.assert_allclose(found[2012].to_dense(), 0.4 * contiguity(grid).to_dense() + 0.6 * now, rtol=1e-14)
 
 
 def test_weights_of_each_time():
