@@ -9,6 +9,7 @@ import numpy as np
 from spatial_de.diagnostics.base import HypothesisTest, RegisteredTest, check_fits, normal_test
 from spatial_de.errors import IdentificationError, OptionError
 from spatial_de.panel.layout import Balanced
+from spatial_de.weights.stacked import StackedWeights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -95,6 +96,8 @@ def randomised_w_test(
     weights = fit.estimate.problem.weights if w is None else w.reorder(fit.units, name="the fit's units")
     if weights is None:
         raise OptionError("The fit knows no weights: give them, randomised_w_test(fit, w).")
+    if isinstance(weights, StackedWeights):
+        raise OptionError("The randomised-W test needs one W for all times: these weights change.")
     if not weights.n_links:
         raise IdentificationError("The weights hold no links: there are no neighbours to compare.")
     z = _standardised(e)

@@ -15,6 +15,7 @@ import numpy as np
 from spatial_de.diagnostics.base import HypothesisTest, RegisteredTest, check_fits, chi2_test, normal_test
 from spatial_de.errors import FormulaError, IdentificationError, OptionError
 from spatial_de.panel.layout import Balanced
+from spatial_de.weights.stacked import StackedWeights
 from spatial_de.wording import name_some
 
 if TYPE_CHECKING:
@@ -190,6 +191,8 @@ def residual_moran(fit: Results) -> ResidualMoran:
         )
     if problem.weights is None:
         raise OptionError("The fit knows no weights: give them, fit(formula, data, w, model='ols').")
+    if isinstance(problem.weights, StackedWeights):
+        raise OptionError("Moran's I of residuals needs one W for all times: these weights change.")
     w = problem.weights.sparse
     e = fit.estimate.e
     first, second, rank = _traces(problem, w)
