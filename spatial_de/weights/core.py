@@ -320,8 +320,12 @@ class SpatialWeights:
         """The weights as a `libpysal.weights.W`; row-normalised ones carry the transformation ``"R"``."""
         return pysal.to_w(self._raw, self.sparse, self._ids, normalization=self._normalization)
 
+    def to_networkx(self) -> Any:
+        """The weights as a `networkx.DiGraph`: an edge from each unit to its neighbours, attribute ``weight``."""
+        return pysal.to_networkx(self.sparse, self._ids)
+
     def write(self, path: str | Path, *, layout: Layout = "edges") -> Path:
-        """Write the weights to a .npz, .csv, .xlsx, .dta, .parquet, .gwt or .gal file, as `weights.write` does."""
+        """Write the weights to a file, as `weights.write` does."""
         return write(self, path, layout=layout)
 
     def describe(self) -> pd.Series:

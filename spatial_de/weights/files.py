@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy import sparse
+from scipy.io import mmread
 
 from spatial_de.errors import FileError, OptionError
 from spatial_de.weights.core import SpatialWeights
@@ -20,10 +21,11 @@ from spatial_de.weights.identifiers import ID_TYPES, IdType, read_ids
 from spatial_de.weights.imports import ImportedIslands, from_edges, from_matrix
 from spatial_de.weights.normalisation import Normalization
 from spatial_de.weights.tables import Columns, Links, Square, read_table
-from spatial_de.weights.text_formats import Listed, parse_gal, parse_gwt
+from spatial_de.weights.text_formats import Listed, parse_gal, parse_gwt, parse_spmat
+from spatial_de.weights.writing import MTX_LABELS
 from spatial_de.wording import check_option, name_some
 
-FORMATS = (".gal", ".gwt", ".csv", ".xlsx", ".dta", ".npz", ".parquet")
+FORMATS = (".gal", ".gwt", ".csv", ".xlsx", ".dta", ".npz", ".parquet", ".txt", ".mtx")
 _TABLES = (".csv", ".xlsx", ".dta", ".parquet")
 _BELONGS: dict[str, tuple[Any, tuple[str, ...]]] = {  # options of some formats only: default, formats
     "id": (None, _TABLES),
@@ -32,7 +34,7 @@ _BELONGS: dict[str, tuple[Any, tuple[str, ...]]] = {  # options of some formats 
     "weight": ("weight", _TABLES),
     "symmetric": (False, _TABLES),
     "sheet": (None, (".xlsx",)),
-    "encoding": (None, (".gal", ".gwt", ".csv")),
+    "encoding": (None, (".gal", ".gwt", ".csv", ".txt")),
 }
 
 
@@ -61,6 +63,8 @@ def read(
     .csv, .xlsx,  A table of links (columns `focal`, `neighbor`, `weight`), or a square matrix with its labels in the
     .dta,         first row and the first column, or without any labels and with ``ids=``. Columns such as w1, w2, ...
     .parquet      of Stata matrices are taken in the order of the rows. What was found is in the provenance.
+    .txt          A matrix as Stata's ``spmatrix export`` writes it: the number of units, then labels and weights.
+    .mtx          Matrix Market; labels from its comment as `write` leaves them there, or with ``ids=``.
     .npz          As `write` makes it, complete with normalisation and provenance; or a matrix of
                   ``scipy.sparse.save_npz`` with ``ids=``.
     ============  ===================================================================================================
@@ -124,6 +128,12 @@ def read(
         text, notes = read_text(file, encoding)
         parse = parse_gal if suffix == ".gal" else parse_gwt
         return _from_list(parse(text, file=file.name, id_type=id_type), file, how, notes=notes)
+    if suffix == ".txt":
+        text, notes = read_text(file, encoding)
+        found = parse_spmat(text, file=file.name, id_type=id_type)
+        return _from_square(replace(found, notes=(*notes, *found.notes)), file, how)
+    if suffix == ".mtx":
+        return _mtx(file, how)
     grid = read_grid(file, sheet=sheet, encoding=encoding)
     table = read_table(grid, Columns(focal, neighbor, weight, id), ids=units, id_type=id_type)
     if isinstance(table, Square):
@@ -203,6 +213,26 @@ def _npz(file: Path, how: _How) -> SpatialWeights:
     matrix = sparse.load_npz(file)
     w = from_matrix(matrix, how.units, islands=how.islands, allow_negative=how.allow_negative)
     return how.finish(w, f"sparse matrix in {file.name}", ("labels given by ids=, in the order of its rows",))
+
+
+def _mtx(file: Path, how: _How) -> SpatialWeights:
+    """A Matrix Market file, whose comment may hold the labels."""
+    try:
+        matrix = sparse.csr_array(mmread(file))
+        head = [line.removeprefix("%") for line in file.read_text(encoding="utf-8").splitlines() if line[:1] == "%"]
+        labels = [json.loads(line.removeprefix(MTX_LABELS)) for line in head if line.startswith(MTX_LABELS)]
+    except (ValueError, OSError) as error:
+        raise FileError(f"{file.name} cannot be read as a Matrix Market file: {error}.") from error
+    if not labels and how.units is None:
+        raise OptionError(
+            f"{file.name} holds a matrix without labels: pass ids= with the labels of its rows in their order."
+        )
+    ids = labels[0] if labels else how.units
+    w = from_matrix(matrix, ids, islands=how.islands, allow_negative=how.allow_negative)
+    if labels and how.units is not None:
+        w = w.reorder(how.units, name="ids=")
+    note = () if labels else ("labels given by ids=, in the order of its rows",)
+    return how.finish(w, f"sparse matrix in {file.name}", note)
 
 
 def _arrays(file: Path) -> dict[str, Any]:

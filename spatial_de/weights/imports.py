@@ -165,15 +165,16 @@ def from_graph(
     normalize: Normalization = "none",
     allow_negative: bool = False,
 ) -> SpatialWeights:
-    """Weights from a libpysal `Graph` or `W`.
+    """Weights from a libpysal `Graph` or `W`, or from a networkx graph.
 
     Labels, values and islands stay as they are. Row-standardised objects (transformation ``"R"``) become
     row-normalised weights; a `W` keeps its original weights beside them, a `Graph` does not. The object is not changed.
+    Edges of a networkx graph go from a unit to its neighbour, with the attribute ``weight``, or one.
 
     Parameters
     ----------
     obj
-        `libpysal.graph.Graph` or `libpysal.weights.W`.
+        `libpysal.graph.Graph`, `libpysal.weights.W`, `networkx.Graph` or `networkx.DiGraph`.
     islands
         What to do with units without neighbours: ``"error"`` or ``"keep"``.
     normalize
@@ -184,7 +185,7 @@ def from_graph(
     Raises
     ------
     WeightsError
-        Neither a Graph nor a W; self-neighbours; weights that are not finite or negative.
+        None of these; self-neighbours; weights that are not finite or negative.
     IslandError
         Units without neighbours and ``islands="error"``.
     """
@@ -192,7 +193,7 @@ def from_graph(
     return _finish(
         found.matrix,
         as_index(found.ids, what=f"the {found.kind}"),
-        provenance=Provenance(rule=f"libpysal {found.kind}", notes=found.notes),
+        provenance=Provenance(rule=found.kind, notes=found.notes),
         islands=islands,
         normalize=found.normalization if normalize == "none" else normalize,
         allow_negative=allow_negative,

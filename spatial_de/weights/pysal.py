@@ -1,4 +1,4 @@
-"""Weights to and from libpysal's `Graph` and `W`, on arrays and labels."""
+"""Weights to and from the graphs of libpysal (`Graph`, `W`) and networkx, on arrays and labels."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MEANING = {
 
 
 class Imported(NamedTuple):
-    """What a libpysal object holds.
+    """What a graph holds.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class Imported(NamedTuple):
     normalization
         ``"row"`` where libpysal's transformation is ``"R"``, ``"none"`` otherwise.
     kind
-        ``"Graph"`` or ``"W"``.
+        ``"libpysal Graph"``, ``"libpysal W"`` or ``"networkx graph"``.
     notes
         The transformation, if it has no equal here.
     """
@@ -78,20 +78,22 @@ def to_w(
 
 
 def from_libpysal(obj: Any) -> Imported:
-    """Read a `Graph` or a `W`.
+    """Read a `Graph`, a `W` or a networkx graph.
 
     Raises
     ------
     WeightsError
-        It is neither.
+        It is none of them.
     """
     if hasattr(obj, "adjacency") and hasattr(obj, "unique_ids"):
         return _from_graph(obj)
     if hasattr(obj, "id_order") and hasattr(obj, "transformations"):
         return _from_w(obj)
+    if hasattr(obj, "is_directed") and hasattr(obj, "edges"):
+        return _from_networkx(obj)
     raise WeightsError(
-        f"A libpysal Graph or W is needed, got {type(obj).__name__}. For a matrix use from_matrix(a, ids), for a table "
-        "of links from_edges(df)."
+        f"A libpysal Graph or W, or a networkx graph, is needed, got {type(obj).__name__}. For a matrix use "
+        "from_matrix(a, ids), for a table of links from_edges(df)."
     )
 
 
@@ -102,7 +104,7 @@ def _from_graph(graph: Any) -> Imported:
     column = ids.get_indexer(links.index.get_level_values("neighbor"))
     matrix = sparse.csr_array((links.to_numpy(dtype=np.float64), (row, column)), shape=(len(ids), len(ids)))
     kind = str(graph.transformation)
-    return Imported(matrix, ids, "row" if kind == "R" else "none", "Graph", _note(kind))
+    return Imported(matrix, ids, "row" if kind == "R" else "none", "libpysal Graph", _note(kind))
 
 
 def _from_w(w: Any) -> Imported:
@@ -115,7 +117,36 @@ def _from_w(w: Any) -> Imported:
         column += w.neighbors[unit]
         weight += list(values[unit])
     matrix = sparse.csr_array((weight, (row, ids.get_indexer(column))), shape=(len(ids), len(ids)), dtype=np.float64)
-    return Imported(matrix, ids, "row" if kind == "R" else "none", "W", _note(kind))
+    return Imported(matrix, ids, "row" if kind == "R" else "none", "libpysal W", _note(kind))
+
+
+def to_networkx(matrix: sparse.csr_array, ids: pd.Index[Any]) -> Any:
+    """A `networkx.DiGraph` with an edge from each unit to its neighbours, attribute ``weight``; islands are nodes."""
+    import networkx as nx
+
+    links = matrix.tocoo()
+    row, column = links.coords
+    graph = nx.DiGraph()
+    graph.add_nodes_from(ids.tolist())
+    graph.add_weighted_edges_from(zip(ids[row].tolist(), ids[column].tolist(), links.data.tolist(), strict=True))
+    return graph
+
+
+def _from_networkx(graph: Any) -> Imported:
+    """Edges go from the unit to its neighbour; undirected ones both ways. Without the attribute they weigh one."""
+    if graph.is_multigraph():
+        raise WeightsError("The networkx graph has several edges between two units: add them up first.")
+    ids = pd.Index(list(graph.nodes), name=None)
+    edges = list(graph.edges(data="weight", default=1.0))
+    row, column = (ids.get_indexer([edge[end] for edge in edges]) for end in (0, 1))
+    weight = np.array([edge[2] for edge in edges], dtype=np.float64)
+    if not graph.is_directed():
+        loops = row == column
+        row, column = np.concatenate([row, column[~loops]]), np.concatenate([column, row[~loops]])
+        weight = np.concatenate([weight, weight[~loops]])
+    matrix = sparse.csr_array((weight, (row, column)), shape=(len(ids), len(ids)))
+    matrix.eliminate_zeros()
+    return Imported(matrix, ids, "none", "networkx graph", ())
 
 
 def _note(kind: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""GAL and GWT, the text formats of GeoDa and libpysal. Labels and line numbers are kept."""
+"""GAL and GWT, the text formats of GeoDa and libpysal, and Stata's matrices. Labels and line numbers are kept."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pandas as pd
 
 from spatial_de.errors import FileError
 from spatial_de.weights.identifiers import IdType, read_ids
+from spatial_de.weights.tables import Square
 from spatial_de.wording import name_some, plural
 
 
@@ -95,6 +96,28 @@ def parse_gwt(text: str, *, file: str, id_type: IdType) -> Listed:
     if len(ids) < n:
         notes = (*notes, f"{n} units announced, {len(ids)} have links: name all of them with ids=")
     return Listed(frame, ids, notes)
+
+
+def parse_spmat(text: str, *, file: str, id_type: IdType) -> Square:
+    """A matrix as Stata exports it: a head with the number of units, then a label and n weights on each line.
+
+    Raises
+    ------
+    FileError
+        A line does not hold a label and n numbers, or there are more or fewer lines. The line is named.
+    """
+    lines = _lines(text, file)
+    n = _announced(lines[0], file)
+    body = lines[1:]
+    for number, words in body:
+        if len(words) != n + 1 or not all(map(_is_float, words[1:])):
+            raise FileError(f"{file}, line {number}: expected a label and {n} weights, found {len(words)} words.")
+    if len(body) != n:
+        raise FileError(f"{file}, line {lines[0].number}: {plural(n, 'unit')} announced, {len(body)} found.")
+    labels = [words[0] for _, words in body]
+    ids, notes = read_ids(labels, id_type, place=lambda k: f"line {body[k].number}", file=file)
+    matrix = np.array([[float(word) for word in words[1:]] for _, words in body])
+    return Square(matrix, ids, "Stata matrix", notes)
 
 
 def _listed_gal(

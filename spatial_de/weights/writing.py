@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
+from scipy.io import mmwrite
 
 from spatial_de.errors import FileError, OptionError, WeightsError
 from spatial_de.wording import check_option, name_some, plural
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 Layout = Literal["edges", "matrix"]
 
 _EXCEL_COLUMNS = 16_384
+MTX_LABELS = "labels: "  # in the comment of a Matrix Market file, followed by a JSON list
 
 
 def write(w: SpatialWeights, path: str | Path, *, layout: Layout = "edges") -> Path:
@@ -32,6 +34,8 @@ def write(w: SpatialWeights, path: str | Path, *, layout: Layout = "edges") -> P
     .xlsx     themselves of weight 0) or as a labelled matrix. Excel gets 16 digits, the others all 17.
     .dta,     Normalised weights as links.
     .parquet
+    .txt      Normalised weights as the matrix that Stata's ``spmatrix import`` reads; no blanks in labels.
+    .mtx      Normalised weights as a Matrix Market file for scipy, R, Matlab and Julia, labels in its comment.
     .gwt      Normalised weights as links; no units without neighbours, no blanks in labels.
     .gal      Links only: binary weights before normalisation; no blanks in labels.
     ========  =======================================================================================================
@@ -159,6 +163,20 @@ def _gwt(w: SpatialWeights, file: Path, _layout: Layout) -> None:
     file.write_text("\n".join([f"0 {w.n} unknown id", *lines]) + "\n", encoding="utf-8")
 
 
+def _txt(w: SpatialWeights, file: Path, _layout: Layout) -> None:
+    labels = _words(w, "txt")
+    rows = w.sparse.toarray().tolist()
+    lines = [" ".join([label, *map(repr, row)]) for label, row in zip(labels, rows, strict=True)]
+    file.write_text("\n".join([str(w.n), *lines]) + "\n", encoding="utf-8")
+
+
+def _mtx(w: SpatialWeights, file: Path, _layout: Layout) -> None:
+    _check_labels(w)
+    comment = MTX_LABELS + json.dumps(w.ids.tolist(), ensure_ascii=True)
+    with file.open("wb") as target:
+        mmwrite(target, w.sparse, comment=comment, field="real", precision=17, symmetry="general")
+
+
 def _links(w: SpatialWeights) -> pd.DataFrame:
     """Links in the order of units; a unit without neighbours is a link with itself of weight 0."""
     edges = w.to_edges()
@@ -205,4 +223,6 @@ _WRITERS: dict[str, Callable[[Any, Path, Layout], None]] = {
     ".dta": _dta,
     ".npz": _npz,
     ".parquet": _parquet,
+    ".txt": _txt,
+    ".mtx": _mtx,
 }

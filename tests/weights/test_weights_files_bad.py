@@ -138,7 +138,7 @@ def test_labels_of_mixed_type_need_a_word(says, tmp_path):
     [
         ("w.gal", {"weight": "w"}, ".csv, .xlsx, .dta, .parquet"),
         ("w.csv", {"sheet": "first"}, ".xlsx"),
-        ("w.npz", {"encoding": "gbk"}, ".gal, .gwt, .csv"),
+        ("w.npz", {"encoding": "gbk"}, ".gal, .gwt, .csv, .txt"),
     ],
 )
 def test_an_option_the_format_has_no_use_for(tmp_path, name, option, belongs):
@@ -229,7 +229,7 @@ def test_files_that_are_not_there(tmp_path):
     missing = tmp_path / "w.csv"
     assert message(lambda: read(missing), FileError) == f"There is no file {str(missing)!r}."
     assert message(lambda: read(tmp_path / "w.shp"), FileError) == (
-        "w.shp has a format that is not read: use one of .gal, .gwt, .csv, .xlsx, .dta, .npz, .parquet."
+        "w.shp has a format that is not read: use one of .gal, .gwt, .csv, .xlsx, .dta, .npz, .parquet, .txt, .mtx."
     )
 
 
@@ -254,7 +254,7 @@ def test_formats_say_what_they_cannot_hold(tmp_path):
         lambda: w.write(tmp_path / "w.csv", layout="matrx"), OptionError
     )
     assert message(lambda: write(w, tmp_path / "w.mat"), FileError) == (
-        "w.mat has a format that is not written: use one of .gal, .gwt, .csv, .xlsx, .dta, .npz, .parquet."
+        "w.mat has a format that is not written: use one of .gal, .gwt, .csv, .xlsx, .dta, .npz, .parquet, .txt, .mtx."
     )
     assert list(tmp_path.iterdir()) == []
 
