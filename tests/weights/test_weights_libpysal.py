@@ -192,6 +192,6 @@ def test_anything_else_is_refused(obj):
     with pytest.raises(WeightsError) as caught:
         from_graph(obj)
     assert str(caught.value) == (
-        f"A libpysal Graph or W, or a networkx graph, is needed, got {type(obj).__name__}. For a matrix use from_matrix(a, ids), for a table "
-        "of links from_edges(df)."
+        f"A libpysal Graph or W, or a networkx graph, is needed, got {type(obj).__name__}. For a matrix use "
+        "from_matrix(a, ids), for a table of links from_edges(df)."
     )
