@@ -329,7 +329,7 @@ class SpatialWeights:
         return write(self, path, layout=layout)
 
     def describe(self) -> pd.Series:
-        """Links, neighbours per unit, islands, components, symmetry: what to check before using weights."""
+        """Links, neighbours per unit, islands, components, symmetry, eigenvalues: what to check before use."""
         return description.describe(self)
 
     def to_dict(self) -> dict[str, Any]:
@@ -381,7 +381,7 @@ class SpatialWeights:
         return description.text(self)
 
     def _repr_html_(self) -> str:
-        return self.describe().to_frame().to_html()
+        return description.facts(self).to_frame().to_html()
 
     def _copy(self, **changes: Any) -> SpatialWeights:
         settings = {

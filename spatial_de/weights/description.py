@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from spatial_de.weights.spectrum import real_extremes
 from spatial_de.wording import name_some, plural
 
 if TYPE_CHECKING:
@@ -16,7 +17,18 @@ _NOTES_SHOWN = 5
 
 
 def describe(w: SpatialWeights) -> pd.Series:
-    """What to check before using weights, one entry per fact."""
+    """What to check before using weights, one entry per fact.
+
+    The inverses of the smallest and the largest real eigenvalue bound rho; NaN where an eigenvalue was not found.
+    """
+    smallest, largest = real_extremes(w.sparse, w.symmetric_form)
+    return pd.concat(
+        [facts(w), pd.Series({"eigenvalue_min": smallest, "eigenvalue_max": largest}, dtype=object)]
+    ).rename(w.provenance.rule)
+
+
+def facts(w: SpatialWeights) -> pd.Series:
+    """What needs no eigenvalues, at once for any number of units."""
     counts = np.diff(w.raw.indptr)
     return pd.Series(
         {
@@ -30,7 +42,9 @@ def describe(w: SpatialWeights) -> pd.Series:
             "weight_max": float(w.sparse.data.max()) if w.n_links else np.nan,
             "islands": len(w.islands),
             "components": w.n_components,
+            "largest_component": int(np.bincount(w.component_labels).max()),
             "symmetric_links": w.is_symmetric,
+            "similar_to_symmetric": w.symmetric_form is not None,
             "row_stochastic": w.is_row_stochastic,
             "equal_weights": w.is_uniform,
             "normalization": w.normalization,

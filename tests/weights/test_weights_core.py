@@ -215,7 +215,11 @@ def test_fingerprint_tells_weights_labels_and_normalisation_apart(w):
 
 
 def test_describe_says_what_to_check(w):
-    assert w.describe().to_dict() == {
+    found = w.describe().to_dict()
+    smallest, largest = found.pop("eigenvalue_min"), found.pop("eigenvalue_max")
+    values = np.linalg.eigvals(w.to_dense())
+    assert (smallest, largest) == pytest.approx((values.real.min(), values.real.max()), abs=1e-12)
+    assert found == {
         "units": 4,
         "links": 4,
         "density_percent": 25.0,
@@ -226,7 +230,9 @@ def test_describe_says_what_to_check(w):
         "weight_max": 1.0,
         "islands": 1,
         "components": 2,
+        "largest_component": 3,
         "symmetric_links": True,
+        "similar_to_symmetric": True,
         "row_stochastic": False,
         "equal_weights": False,
         "normalization": "row",
@@ -269,3 +275,16 @@ def test_edges_list_every_link_once(w):
         w.to_edges(),
         pd.DataFrame({"focal": list("ccba"), "neighbor": list("bacc"), "weight": [2 / 3, 1 / 3, 1.0, 1.0]}),
     )
+
+
+def test_eigenvalues_of_many_units():
+    """Above 1,000 units by iteration: those of a lattice are sums of two cosines; NaN where they do not settle."""
+    line = np.eye(36, k=1) + np.eye(36, k=-1)
+    lattice = sparse.csr_array(np.kron(np.eye(36), line) + np.kron(line, np.eye(36)))
+    found = SpatialWeights(lattice, range(36**2)).describe()
+    end = 4 * np.cos(np.pi / 37)
+    assert found["eigenvalue_max"] == pytest.approx(end, rel=1e-5)
+    assert found["eigenvalue_min"] == pytest.approx(-end, rel=1e-5)
+    ring = SpatialWeights(sparse.csr_array(np.roll(np.eye(1100), 1, axis=1)), range(1100)).describe()
+    assert not ring["similar_to_symmetric"]
+    assert np.isnan(ring["eigenvalue_max"]) or ring["eigenvalue_max"] == pytest.approx(1.0, abs=1e-4)
