@@ -22,9 +22,9 @@ def describe(w: SpatialWeights) -> pd.Series:
     The inverses of the smallest and the largest real eigenvalue bound rho; NaN where an eigenvalue was not found.
     """
     smallest, largest = real_extremes(w.sparse, w.symmetric_form)
-    return pd.concat(
-        [facts(w), pd.Series({"eigenvalue_min": smallest, "eigenvalue_max": largest}, dtype=object)]
-    ).rename(w.provenance.rule)
+    found = facts(w)
+    found["eigenvalue_min"], found["eigenvalue_max"] = smallest, largest
+    return found
 
 
 def facts(w: SpatialWeights) -> pd.Series:
