@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from spatial_de.models.problem import Problem
     from spatial_de.weights import SpatialWeights
 
+_DENSE_UNITS = 1000
 _SMALLEST_SHARE = 1e-10  # information below this share of what it was before partialling out is rounding
 
 
@@ -134,6 +135,9 @@ def scores_without_dependence(problem: Problem) -> Scores:
 def scores_beside(problem: Problem, estimate: Estimate) -> Scores:
     """Scores of a model with lag and error at an estimate of the model with one of the two.
 
+    The information is the expected one, which needs dense matrices, up to a thousand units; above it is the observed
+    one, which has the same limit.
+
     Parameters
     ----------
     problem
@@ -150,7 +154,10 @@ def scores_beside(problem: Problem, estimate: Estimate) -> Scores:
     traces = np.array([likelihood.lag.first(point.rho), likelihood.error.first(point.lam)])
     if problem.bias != "none":
         traces = traces - expected_spatial_scores(problem, point)
-    information = expected_information(problem, point, sigma2=sigma2)
+    if problem.y.shape[1] <= _DENSE_UNITS:
+        information = expected_information(problem, point, sigma2=sigma2)
+    else:
+        information = likelihood.information(likelihood.at(point.rho, point.lam))
     held = tuple(set(_spatial(problem)) - set(_spatial(estimate.problem)))
     return Scores(_names(problem), _score(problem, point, traces, sigma2=sigma2), information, held=held)
 

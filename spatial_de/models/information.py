@@ -72,12 +72,12 @@ def score_operators(problem: Problem, point: Parameters) -> ScoreOperators:
     eye = np.eye(len(W))
     B = eye - point.lam * M
     if problem.spec.lag_y:
-        G = np.linalg.solve((eye - point.rho * W).T, W.T).T
+        G = np.linalg.solve((eye - point.rho * W).T, W.T).T if point.rho else W
         linear.append(within(_lagged_mean(problem, point, G) @ B.T, _mean_effects(problem)))
-        quadratic.append(B @ np.linalg.solve(B.T, G.T).T if problem.spec.lag_error else G)
+        quadratic.append(B @ np.linalg.solve(B.T, G.T).T if point.lam else G)
     if problem.spec.lag_error:
         linear.append(np.zeros_like(problem.y))
-        quadratic.append(np.linalg.solve(B.T, M.T).T)
+        quadratic.append(np.linalg.solve(B.T, M.T).T if point.lam else M)
     if problem.drop_unit_root:
         quadratic = [Q - Q.mean(axis=0) for Q in quadratic]
     return ScoreOperators(tuple(quadratic), tuple(linear), problem.periods / len(problem.y))

@@ -1,11 +1,13 @@
 """LM tests against a dense computation from the definition: score and information of a Gaussian likelihood."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import spatial_de as sde
 from spatial_de.diagnostics import conditional_lm_tests, durbin_lm_tests, lm_tests
 from spatial_de.panel.design import build_design
+from spatial_de.weights import SpatialWeights
 
 NAMES = ["LM lag", "LM error", "Robust LM lag", "Robust LM error"]
 
@@ -295,3 +297,23 @@ def test_tests_of_what_a_spatial_model_leaves(example, model, kind):
     name = {"sar": "LM error in SAR", "sem": "LM lag in SEM", "sdm": "LM error in SDM"}[model]
     found = conditional_lm_tests("y ~ x1 + x2", data, w, fixed="individual").loc[name, "statistic"]
     assert found == pytest.approx(statistic(score, information, tested=tested, held=tested), rel=1e-6)
+
+
+@pytest.mark.parametrize("truth", [{"rho": 0.4}, {"lam": 0.4}])
+def test_many_units_take_the_observed_information(monkeypatch, truth):
+    """Above a thousand units nothing is dense; both kinds of information have the same limit."""
+    from spatial_de.diagnostics import scores
+
+    side = 24
+    line = np.eye(side, k=1) + np.eye(side, k=-1)
+    rook = np.kron(np.eye(side), line) + np.kron(line, np.eye(side))
+    w = SpatialWeights(rook, [f"u{i:03d}" for i in range(side**2)], normalization="row")
+    W, rng = w.to_dense().to_numpy(), np.random.default_rng(0)
+    x = rng.normal(size=(side**2, 2))
+    u = np.linalg.solve(np.eye(side**2) - truth.get("lam", 0.0) * W, rng.normal(size=side**2))
+    y = np.linalg.solve(np.eye(side**2) - truth.get("rho", 0.0) * W, x.sum(axis=1) + u)
+    table = pd.DataFrame({"y": y, "x1": x[:, 0], "x2": x[:, 1]}, index=w.ids)
+    expected = conditional_lm_tests("y ~ x1 + x2", table, w)["statistic"]
+    monkeypatch.setattr(scores, "_DENSE_UNITS", 10)
+    monkeypatch.setattr(scores, "expected_information", None)
+    np.testing.assert_allclose(conditional_lm_tests("y ~ x1 + x2", table, w)["statistic"], expected, rtol=0.15)
