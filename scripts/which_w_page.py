@@ -66,7 +66,7 @@ def page(left: dict[str, Any]) -> str:
         table = table.assign(**{kind: with_error(found.effect(TERM, kind).reindex(table.index))}).fillna({kind: ""})
     several = table["probability"][table["probability"] > 0.01].sort_values(ascending=False)
     shares = ", ".join(f"{name} ({share:.2f})" for name, share in several.items())
-    reach = "no cutoff" if far.reach is None else f"{far.reach:g} km"
+    reach = "none" if far.reach is None else f"{far.reach:g} km"
     p, below = (float(placebo.table[column]["loglik"]) for column in ("p_value", "share_below"))
     years = f"{left['panel'].times[0]} to {left['panel'].times[-1]}"
     head = (
@@ -79,8 +79,8 @@ def page(left: dict[str, Any]) -> str:
         "have rho at the bound of its interval."
     )
     how_far = (
-        f"Inverse distance up to a cutoff, km. Best supported: {far.boundary:g} km; the indirect effect is significant "
-        f"at the 5 % level up to {reach}. Shorter cutoffs leave provinces without neighbours."
+        f"Inverse distance up to a cutoff, km. Best supported: {far.boundary:g} km. Largest cutoff at which the "
+        f"indirect effect is significant at the 5 % level: {reach}. Shorter cutoffs leave provinces without neighbours."
     )
     random = (
         f"Under {len(placebo.draws)} random graphs with the numbers of neighbours of queen contiguity: the true W fits "

@@ -48,6 +48,8 @@ class DistanceScan:
         Level of `reach`.
     skipped
         Cutoffs that could not be used, with the reason.
+    notes
+        What the reader should know, as cutoffs whose likelihoods cannot be compared with the others.
     """
 
     table: pd.DataFrame
@@ -56,6 +58,7 @@ class DistanceScan:
     kind: str
     alpha: float
     skipped: dict[float, str]
+    notes: tuple[str, ...] = ()
 
     @property
     def boundary(self) -> float:
@@ -84,6 +87,7 @@ class DistanceScan:
             "boundary": self.boundary,
             "reach": self.reach,
             "skipped": dict(self.skipped),
+            "notes": list(self.notes),
         }
 
     def __repr__(self) -> str:
@@ -98,10 +102,12 @@ class DistanceScan:
             rule,
         ]
         lines.append(f"Best supported cutoff: {self.boundary:g} km.")
-        reach = "at no cutoff" if self.reach is None else f"up to {self.reach:g} km"
-        lines.append(f"The effect is significant at the {100 * self.alpha:g} % level {reach}.")
+        level = f"significant at the {100 * self.alpha:g} % level"
+        none = f"The effect is {level} at no cutoff."
+        lines.append(none if self.reach is None else f"Largest cutoff at which it is {level}: {self.reach:g} km.")
         for cutoff, why in self.skipped.items():
             lines += textwrap.wrap(f"{cutoff:g} km left out: {why}", _WIDTH, initial_indent="- ")
+        lines += [part for note in self.notes for part in textwrap.wrap(note, _WIDTH, initial_indent="- ")]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -181,12 +187,20 @@ def distance_scan(
     if not weights:
         raise IslandError(f"At no cutoff every unit has a neighbour: {skipped[steps[-1]]} Pass islands='keep'.")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # each W's own are in the notes of compare_weights
+        warnings.simplefilter("ignore")  # each W's own are in the notes
         found = compare_weights(formula, data, weights, model=model, n_jobs=n_jobs, progress=progress, **options)
     own = found.effect(term, effect)[["estimate", "std_error", "p_value", "conf_low", "conf_high"]]
     spatial = [name for name in ("rho", "lambda") if name in found.table]
     table = found.table[["links", "loglik", *spatial, "probability"]].join(own).rename_axis("cutoff")
-    return DistanceScan(table=table, term=term, effect=effect, kind=kind, alpha=alpha, skipped=skipped | found.failed)
+    return DistanceScan(
+        table=table,
+        term=term,
+        effect=effect,
+        kind=kind,
+        alpha=alpha,
+        skipped=skipped | found.failed,
+        notes=found.notes,
+    )
 
 
 def _weights(

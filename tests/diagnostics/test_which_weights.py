@@ -152,6 +152,10 @@ def test_cutoffs_that_leave_units_alone_are_named(places):
     assert list(found.skipped) == [60.0]
     assert "without neighbours" in found.skipped[60.0]
     assert "60 km left out" in str(found)
+    kept = sde.distance_scan(FORMULA, panel, places, cutoffs=[60, 260, 400], term="x", islands="keep")
+    assert kept.table["loglik"].isna().tolist() == [True, False, False]
+    assert any("60.0" in note and "cannot be compared" in note for note in kept.notes)
+    assert "cannot be compared" in str(kept)
     with pytest.raises(IslandError, match="islands='keep'"):
         sde.distance_scan(FORMULA, panel, places, cutoffs=[20, 30], term="x")
     with pytest.raises(OptionError, match="larger than the one before"):
