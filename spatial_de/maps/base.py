@@ -59,7 +59,7 @@ def prepare(gdf: gpd.GeoDataFrame, *, crs: Any = None, basemap: gpd.GeoDataFrame
     shapes = gdf if target is None else gdf.to_crs(target)
     left, _, right, _ = shapes.total_bounds
     polygons = shapes.geometry.to_numpy()
-    if shapely.coverage_is_valid(polygons):
+    if (shapely.get_dimensions(polygons) == 2).all() and shapely.coverage_is_valid(polygons):
         shapes = shapes.set_geometry(shapely.coverage_simplify(polygons, (right - left) / _DETAIL), crs=shapes.crs)
     base = None if basemap is None else (basemap if target is None else basemap.to_crs(target))
     return Layer(shapes, base)

@@ -22,6 +22,8 @@ def describe(w: SpatialWeights) -> pd.Series:
     The inverses of the smallest and the largest real eigenvalue bound rho; NaN where an eigenvalue was not found.
     """
     smallest, largest = real_extremes(w.sparse, w.symmetric_form)
+    if w.is_row_stochastic and not (w.raw.data < 0.0).any():
+        largest = 1.0  # of rows that add up to one, whatever iterations found
     found = facts(w)
     found["eigenvalue_min"], found["eigenvalue_max"] = smallest, largest
     return found

@@ -50,6 +50,14 @@ def test_nearest_neighbours_that_are_not_mutual_are_arrows_to_the_receiver(provi
     assert len(expected & found) > 0.5 * len(expected)  # simplified polygons move some of the points
 
 
+def test_points_will_do(provinces):
+    mainland = provinces[provinces["region"] != "none"]
+    points = mainland.set_geometry(mainland.representative_point())
+    w = sde.weights.knn(points, k=3)
+    segments, _, arrows, _ = drawn(sde.maps.links(w, points))
+    assert len(segments) * 2 + len(arrows) == w.n_links
+
+
 def test_units_without_a_polygon_are_named(provinces):
     w = sde.weights.knn(provinces[provinces["region"] != "none"], k=2)
     with pytest.raises(AlignmentError, match="'BJ'"):

@@ -285,6 +285,7 @@ def test_eigenvalues_of_many_units():
     end = 4 * np.cos(np.pi / 37)
     assert found["eigenvalue_max"] == pytest.approx(end, rel=1e-5)
     assert found["eigenvalue_min"] == pytest.approx(-end, rel=1e-5)
+    assert SpatialWeights(lattice, range(36**2), normalization="row").describe()["eigenvalue_max"] == 1.0
     ring = SpatialWeights(sparse.csr_array(np.roll(np.eye(1100), 1, axis=1)), range(1100)).describe()
     assert not ring["similar_to_symmetric"]
     assert np.isnan(ring["eigenvalue_max"]) or ring["eigenvalue_max"] == pytest.approx(1.0, abs=1e-4)
