@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from spatial_de.cli.groups import command
-from spatial_de.cli.inputs import Inputs, make_weights, options, say
+from spatial_de.cli.inputs import Inputs, check_stem, make_weights, options, say
 
 
 @command(
@@ -19,7 +19,9 @@ from spatial_de.cli.inputs import Inputs, make_weights, options, say
     "      --k 6 -o w.csv",
 )
 @options(data=False)
-@click.option("-o", "--output", metavar="FILE", help="Write the weights: csv, xlsx, dta, parquet, gal, gwt, npz.")
+@click.option(
+    "-o", "--output", metavar="FILE", help="Write the weights: csv, xlsx, dta, parquet, gal, gwt, npz, txt, mtx."
+)
 def weights(output: str | None, **given: Any) -> None:
     """Make spatial weights from boundaries, describe them, and write them to a file."""
     from spatial_de.weights import write
@@ -46,7 +48,7 @@ def weights(output: str | None, **given: Any) -> None:
 @options()
 @click.option("--permutations", default=999, show_default=True, help="Arrangements of the values.")
 @click.option("--seed", default=0, show_default=True)
-@click.option("-o", "--output", metavar="STEM", help="Write STEM.csv, STEM.md, STEM.tex.")
+@click.option("-o", "--output", metavar="STEM", callback=check_stem, help="Write STEM.csv, STEM.md, STEM.tex.")
 def moran(variable: str, permutations: int, seed: int, *, output: str | None, **given: Any) -> None:
     """Moran's I of a variable, by time for a panel."""
     from spatial_de.autocorrelation import moran as compute

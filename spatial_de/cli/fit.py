@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spatial_de.cli.groups import command, under
-from spatial_de.cli.inputs import Inputs, options, say
+from spatial_de.cli.inputs import Inputs, check_stem, options, say
 
 if TYPE_CHECKING:
     from spatial_de.effects import Effects
@@ -112,7 +112,7 @@ _OF_FIT = (
     "--draws", type=int, help="Simulated effects (default: 1,000); with bayes, draws of the posterior (10,000)."
 )
 @_inference("--seed", type=int, help="Of the draws. Default: 0.")
-@_inference("-o", "--output", metavar="STEM", help="Write STEM.csv, STEM.md, STEM.tex.")
+@_inference("-o", "--output", metavar="STEM", callback=check_stem, help="Write STEM.csv, STEM.md, STEM.tex.")
 def fit(formula: str, draws: int | None, seed: int | None, *, output: str | None, **given: Any) -> None:
     """Fit a spatial model and show its direct, indirect and total effects.
 

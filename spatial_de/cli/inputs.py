@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from spatial_de.cli.groups import under
 from spatial_de.errors import OptionError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 RULES = ("queen", "rook", "knn", "inverse-distance")
+_BELONGS_TO = {"k": ("knn",), "islands": ("queen", "rook")}
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +134,14 @@ class Inputs:
         return self.regions.loc[self.units]
 
     def _prepared(self, panel: Panel) -> Panel:
-        times = [t for t in panel.times if (self.first or t) <= t <= (self.last or t)]
+        first = panel.times[0] if self.first is None else self.first
+        last = panel.times[-1] if self.last is None else self.last
+        times = [t for t in panel.times if first <= t <= last]
+        if not times:
+            given = [f"--{end} {value}" for end in ("first", "last") if (value := getattr(self, end)) is not None]
+            raise OptionError(
+                f"{' '.join(given)} leaves no time: the data cover {panel.times[0]} to {panel.times[-1]}."
+            )
         chosen = panel.select(times=times) if len(times) < panel.n_times else panel
         if self.index is None:
             return chosen
@@ -145,6 +154,7 @@ def make_weights(inputs: Inputs, regions: gpd.GeoDataFrame | None) -> SpatialWei
     """Weights by a rule between some polygons, or from a file."""
     from spatial_de import weights
 
+    _refuse_unused(inputs.weights)
     if regions is None:
         if not Path(inputs.weights).exists():
             raise OptionError(
@@ -159,6 +169,18 @@ def make_weights(inputs: Inputs, regions: gpd.GeoDataFrame | None) -> SpatialWei
         return weights.inverse_distance(regions)
     rule: Any = inputs.weights
     return weights.contiguity(regions, rule=rule, islands=inputs.islands)
+
+
+def _refuse_unused(weights: str) -> None:
+    """Refuse options of other weights that were given on the command line, rather than pass over them."""
+    context = click.get_current_context(silent=True)
+    for name, rules in _BELONGS_TO.items():
+        source = None if context is None else context.get_parameter_source(name)
+        if source is ParameterSource.COMMANDLINE and weights not in rules:
+            raise OptionError(
+                f"--{name} belongs to --weights {' and '.join(rules)}; --weights {weights} makes no use of it. "
+                "Leave it out."
+            )
 
 
 _data, _boundaries, _weights = (under(group) for group in ("Data", "Boundaries", "Weights"))
@@ -201,6 +223,17 @@ def options(*, data: bool = True, weights: bool = True) -> Callable[[Command], C
         return command
 
     return add
+
+
+def check_stem(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    """Refuse a name with an ending, before anything is computed."""
+    ending = Path(value).suffix if value is not None else ""
+    if ending.lower() in {".csv", ".md", ".tex", ".txt", ".html", ".docx", ".xlsx", ".pdf"}:
+        stem = str(value).removesuffix(ending)
+        raise click.BadParameter(
+            f"give the name without {ending}: '-o {stem}' writes {stem}.csv, {stem}.md and {stem}.tex."
+        )
+    return value
 
 
 def say(paths: Any) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from spatial_de.datasets.derived import DERIVED
 from spatial_de.errors import OptionError
-from spatial_de.wording import did_you_mean
+from spatial_de.wording import did_you_mean, name_some
 
 DATA = Path(__file__).parent / "data"
 COLUMNS = ("variable", "unit", "definition", "publisher", "checks_and_warnings", "formula", "inputs")
@@ -69,7 +69,10 @@ def codebook(variable: str | None = None) -> Codebook:
     if variable is None:
         return Codebook(table)
     if variable not in table.index:
-        raise OptionError(f"The codebook has no variable {variable!r}.{did_you_mean(variable, table.index)}")
+        raise OptionError(
+            f"The codebook has no variable {variable!r}.{did_you_mean(variable, table.index)} "
+            f"It has {name_some([name for name in table.index if variable in name] or table.index, 8)}."
+        )
     return Codebook(table.loc[[variable]])
 
 

@@ -201,3 +201,51 @@ def test_doctor_tells_when_chinese_cannot_be_printed(cli, monkeypatch):
     code, out, _ = cli("doctor")
     assert code == 2
     assert "!!  no glyph" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--first", "2025"), "--first 2025 leaves no time: the data cover 2013 to 2023."),
+        (("--first", "2020", "--last", "2015"), "--first 2020 --last 2015 leaves no time"),
+        (("--k", "4"), "--k belongs to --weights knn; --weights queen makes no use of it"),
+        (("--weights", "knn", "--islands", "keep"), "--islands belongs to --weights queen and rook"),
+        (("-o", "out.csv"), "'-o out' writes out.csv, out.md and out.tex"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(cli, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = cli("moran", "ln_gap", *arguments)
+    assert (code, out) == (2, "")
+    assert message in " ".join(err.split())
+
+
+def test_islands_of_a_weights_file_are_refused(cli, own_files, tmp_path):
+    cli("weights", "--boundaries", own_files / "grid.gpkg", "--id", "cell", "-o", tmp_path / "w.gal")
+    arguments = [*own(own_files), "--weights", tmp_path / "w.gal"]
+    assert cli("moran", "y", *arguments)[0] == 0
+    assert cli("moran", "y", *arguments, "--islands", "nearest")[0] == 2
+
+
+def test_a_year_zero_is_a_first_time(cli, own_files, tmp_path):
+    panel = pd.read_csv(own_files / "panel.csv").assign(year=lambda d: d["year"] - 2003)
+    panel.to_csv(tmp_path / "panel.csv", index=False)
+    arguments = ["--data", tmp_path / "panel.csv", "--time", "year", "--unit", "cell"]
+    arguments += ["--boundaries", own_files / "grid.gpkg", "--id", "cell", "--first", "0"]
+    code, out, _ = cli("moran", "y", *arguments)
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()[3:]] == ["0", "1", "2"]
+
+
+def test_the_help_of_weights_names_every_format(cli):
+    from spatial_de.weights.files import FORMATS
+
+    out = cli("weights", "--help")[1]
+    named = " ".join(out.split("Write the weights:")[1].split("-h, --help")[0].split()).rstrip(".").split(", ")
+    assert sorted(named) == sorted(ending.removeprefix(".") for ending in FORMATS)
+
+
+def test_an_unknown_variable_of_the_codebook_names_those_alike(cli):
+    code, _, err = cli("data", "urban")
+    assert code == 2
+    assert "'urban_rural_ratio', 'income_urban', 'urbanisation'" in " ".join(err.split())
