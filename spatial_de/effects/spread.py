@@ -17,7 +17,7 @@ import pandas as pd
 from spatial_de.effects.curves import curves
 from spatial_de.effects.inference import Parts
 from spatial_de.effects.other_weights import trace_of_product
-from spatial_de.errors import AlignmentError, CapacityError, DataError
+from spatial_de.errors import AlignmentError, CapacityError, DataError, OptionError
 from spatial_de.logdet import DENSE_LIMIT, log_determinant
 from spatial_de.logdet.factors import sparse_lu
 from spatial_de.wording import name_some
@@ -121,7 +121,14 @@ class Groups:
             Units without a group.
         DataError
             Groups that are missing values, or only one group.
+        OptionError
+            Neither a Series nor a dictionary, for instance the name of a column.
         """
+        if not hasattr(groups, "items"):
+            raise OptionError(
+                f"groups= is a {type(groups).__name__}: give the group of every unit, as a Series indexed by unit, "
+                "such as provinces['region'], or a dictionary."
+            )
         given = pd.Series(groups)
         absent = units.difference(given.index)
         if len(absent):

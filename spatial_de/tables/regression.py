@@ -163,7 +163,7 @@ class RegressionTable:
 
 
 def regression(
-    fits: Sequence[Results],
+    fits: Results | Sequence[Results],
     *,
     names: Sequence[str] | None = None,
     effects: bool | Sequence[Effects | None] = False,
@@ -179,7 +179,7 @@ def regression(
     Parameters
     ----------
     fits
-        Results of `fit`.
+        Results of `fit`, one or several.
     names
         Heads of the columns; by default ``"(1) OLS"``, ``"(2) SAR"``, ...
     effects
@@ -212,7 +212,7 @@ def regression(
     --------
     ``print(sde.tables.regression([sar, sdm], effects=True))``
     """
-    fits = list(fits)
+    fits = list(fits) if isinstance(fits, Iterable) else [fits]
     check_option(below, get_args(Below), "below")
     heads = _heads(fits, names)
     found = _effects(fits, effects)

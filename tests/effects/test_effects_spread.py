@@ -239,6 +239,7 @@ def test_they_follow_the_covariance_and_survive_a_round_trip():
     ("call", "error", "message"),
     [
         (lambda f: f.effects_by_group(REGION[:-1]), AlignmentError, "groups= has no group for 'u11'"),
+        (lambda f: f.effects_by_group("region"), OptionError, "groups= is a str: give the group of every unit"),
         (
             lambda f: f.effects_by_group(REGION.where(REGION != "west")),
             DataError,

@@ -302,3 +302,8 @@ def test_effects_are_shown_without_tests_of_a_posterior_and_without_nan(methods)
     assert by_order.table["statistic"].isna().any()
     assert "nan" not in repr(by_order).lower()
     assert "nan" not in by_order._repr_html_().lower()
+
+
+def test_one_fit_is_a_table_of_one_column(fits):
+    assert str(regression(fits[1])) == str(regression([fits[1]]))
+    assert str(regression(fit for fit in fits)) == str(regression(fits))
