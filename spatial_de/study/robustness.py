@@ -15,7 +15,7 @@ from spatial_de.errors import SpatialDEError, StudyError
 from spatial_de.study.job import NEIGHBOUR_NAMES, Job, effect_estimate
 from spatial_de.study.scaling import standard_ratios, standardised
 from spatial_de.study.verdict import Variant
-from spatial_de.study.words import Kind
+from spatial_de.study.words import LEVEL, Kind
 from spatial_de.wording import name_some, plural
 
 if TYPE_CHECKING:
@@ -94,6 +94,31 @@ class Estimated:
         """One effect of the index, for the verdict."""
         effect = None if self.effects is None else effect_estimate(self.effects, TERM, kind)
         return Variant(self.name, effect, errors_only=self.group == ERRORS)
+
+    @property
+    def at_odds(self) -> bool:
+        """Whether an interval leaves out zero and its p-value does not, for draws of rho without effects."""
+        found = [] if self.effects is None else [effect_estimate(self.effects, TERM, kind) for kind in KINDS]
+        apart = any(e.conf_low * e.conf_high > 0.0 and e.p_value >= LEVEL for e in found)
+        return apart and self.share_without_effects > 0.0
+
+    @property
+    def share_without_effects(self) -> float:
+        """Share of the draws whose rho is outside its admissible interval."""
+        if self.effects is None or not self.effects.rejected:
+            return 0.0
+        return self.effects.rejected / ((self.effects.draws or 0) + self.effects.rejected)
+
+
+def odds_note(rows: Sequence[Estimated]) -> str:
+    """What to say below intervals that leave out zero beside p-values that do not; empty where there are none."""
+    shares = [f"{row.name}, {100 * row.share_without_effects:.0f} %" for row in rows if row.at_odds]
+    if not shares:
+        return ""
+    return (
+        f" Not told from zero although the interval leaves it out ({'; '.join(shares)} of the draws): draws of rho "
+        "beyond its admissible interval have no effects. p-values count them as beyond zero, intervals leave them out."
+    )
 
 
 def estimated(job: Job) -> tuple[Estimated, ...]:

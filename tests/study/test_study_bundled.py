@@ -250,3 +250,12 @@ def test_warnings_on_the_way_are_reported_once(text, bundled):
     )
     assert len(set(manifest["warnings"])) == len(manifest["warnings"])
     assert text.count("bias='none' with two-way effects at N = 31") == 1
+
+
+def test_intervals_at_odds_with_their_p_values_are_explained(robustness, text):
+    apart = robustness["conf_low"] * robustness["conf_high"] > 0.0
+    split = robustness.index[apart & (robustness["p_value"] >= 0.05)].get_level_values("variant").unique()
+    assert list(split) == ["inverse distance"]
+    assert (
+        text.count("Not told from zero although the interval leaves it out (inverse distance, 14 % of the draws)") == 2
+    )

@@ -58,7 +58,8 @@ def answer(job: Job) -> Section:
         items += [Text(headline(found[kind], kind, subject=job.subject), strong=True), Text(" ".join(sentences))]
     items.append(Text("These are associations, not proven causes; 'What to keep in mind' says more."))
     if rows:
-        items.append(Drawing("robustness", CAPTION.format(left=left), partial(_forest, job, rows), wide=True))
+        caption = CAPTION.format(left=left) + robustness.odds_note(rows)
+        items.append(Drawing("robustness", caption, partial(_forest, job, rows), wide=True))
     items += [
         Table("answer", "How firm is the answer?", _table(job, found), labels=HEADS, note=_note(job)),
     ]

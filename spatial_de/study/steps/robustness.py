@@ -64,6 +64,7 @@ def variants(job: Job) -> Section:
     note = "95 % intervals in square brackets. * p < 0.10, ** p < 0.05, *** p < 0.01."
     if not all(row.comparable for row in rows):
         note += " † In other units than the main estimate: compare sign and p, or the figure."
+    note += robustness.odds_note(rows)
     words = (
         "Each row changes one thing against the main specification; the answer shows them as a figure. The index is "
         f"that of the full sample, also where {job.subject.units} or years are left out."
