@@ -84,3 +84,8 @@ def _plain(item: object) -> str:
         return "(" + ", ".join(_plain(part) for part in item) + ")"
     value = item.item() if hasattr(item, "item") else item
     return repr(value)
+
+
+def stars(p: float) -> str:
+    """``"***"`` below 0.01, ``"**"`` below 0.05, ``"*"`` below 0.10; nothing for what is not a number."""
+    return "*" * sum(p < level for level in (0.10, 0.05, 0.01))

@@ -6,13 +6,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import pandas as pd
 
+from spatial_de.effects.inference import two_sided_p
 from spatial_de.errors import OptionError
+from spatial_de.panel.layout import Balanced
 from spatial_de.results import Results
+from spatial_de.weights.stacked import StackedWeights
 
 if TYPE_CHECKING:
     from spatial_de.diagnostics.candidates import Candidates
+    from spatial_de.weights import SpatialWeights
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +127,38 @@ def normal_test(name: str, z: float, *, null: str, reference: str) -> Hypothesis
 
 def normal_p(z: float) -> float:
     """Both tails of the standard normal."""
-    from scipy.special import ndtr
+    return float(two_sided_p(np.array(z), None))
 
-    return float(2.0 * ndtr(-abs(z)))
+
+def upper_p(statistic: float, df: int | None = None) -> float:
+    """Upper tail of the standard normal, or of t with `df` degrees of freedom."""
+    tail = float(two_sided_p(np.array(statistic), df)) / 2.0
+    return tail if statistic > 0.0 else 1.0 - tail
+
+
+def one_w(fit: Results) -> SpatialWeights:
+    """The weights of a fit, the same at all times.
+
+    Raises
+    ------
+    OptionError
+        The fit knows no weights, or they change.
+    """
+    w = fit.estimate.problem.weights
+    if w is None:
+        raise OptionError("The fit knows no weights: give them, fit(formula, data, w, model='ols').")
+    if isinstance(w, StackedWeights):
+        raise OptionError(
+            "Specification tests need a balanced panel under one W: call panel.balance() and give one W, or compare "
+            "fits of the panel as it is, with likelihood_ratio and wald_test."
+        )
+    return w
+
+
+def check_balanced(fit: Results) -> None:
+    """Raise `OptionError` unless the fit is of a cross-section or of a balanced panel under one W."""
+    if not isinstance(fit.estimate.problem.layout, Balanced):
+        raise OptionError("The test needs a balanced panel under one W: call panel.balance() first.")
 
 
 def check_fits(*fits: object) -> None:

@@ -14,7 +14,7 @@ from spatial_de.diagnostics.comparison import COMPARED, model_probabilities
 from spatial_de.errors import OptionError, SpatialDEError, SpatialDEWarning
 from spatial_de.fitting import Model, fit_many
 from spatial_de.models import MODELS
-from spatial_de.wording import check_option, name_some
+from spatial_de.wording import check_option, name_some, stars
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -166,19 +166,7 @@ def compare_weights(
     check_option(model, tuple(name for name in MODELS if name != "ols"), "model")
     if not weights:
         raise OptionError("compare_weights() needs weights by name: {'border': w1, 'distance': w2}.")
-    specifications = {name: {"w": w} for name, w in weights.items()}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SpatialDEWarning)
-        fits = fit_many(
-            specifications,
-            data,
-            formula=formula,
-            model=model,
-            effects="delta",
-            n_jobs=n_jobs,
-            progress=progress,
-            **options,
-        )
+    fits = fit_under(weights, data, formula=formula, model=model, n_jobs=n_jobs, progress=progress, **options)
     if not fits.records:
         raise fits.failures[0].error
     alike, notes = _comparable(fits)
@@ -193,6 +181,13 @@ def compare_weights(
         failed={one.label: one.message for one in fits.failures},
         notes=tuple(notes),
     )
+
+
+def fit_under(weights: Mapping[Any, SpatialWeights], data: Panel | pd.DataFrame, **options: Any) -> Fits:
+    """One fit, with effects by the delta method, under every W; what they warn of is in their records."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SpatialDEWarning)
+        return fit_many({name: {"w": w} for name, w in weights.items()}, data, effects="delta", **options)
 
 
 def _comparable(fits: Fits) -> tuple[list[Any], list[str]]:
@@ -273,8 +268,7 @@ def _shown(table: pd.DataFrame, *, html: bool = False) -> str:
 def _side(found: ComparedWeights, effect: str) -> list[str]:
     """Estimates with stars, a column per term."""
     here = found.effects[found.effects["effect"] == effect]
-    stars = np.select([here["p_value"] < level for level in (0.01, 0.05, 0.1)], ["***", "** ", "*  "], "   ")
-    cells = [f"{value:.4f}{star}" for value, star in zip(here["estimate"], stars, strict=True)]
+    cells = [f"{value:.4f}{stars(p):3}" for value, p in zip(here["estimate"], here["p_value"], strict=True)]
     wide = here.assign(cell=cells).pivot_table(
         index="weights", columns="term", values="cell", aggfunc="first", sort=False
     )

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spatial_de.diagnostics.base import HypothesisTest, RegisteredTest, check_fits, normal_test
+from spatial_de.diagnostics.base import HypothesisTest, RegisteredTest, check_balanced, check_fits, normal_test, one_w
 from spatial_de.errors import IdentificationError, OptionError
-from spatial_de.panel.layout import Balanced
-from spatial_de.weights.stacked import StackedWeights
+from spatial_de.weights import SpatialWeights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 
     from spatial_de.diagnostics.candidates import Candidates
     from spatial_de.results import Results
-    from spatial_de.weights import SpatialWeights
 
 GROUP = "Dependence between units, residuals of OLS"
 
@@ -93,11 +91,9 @@ def randomised_w_test(
     e = _residuals(fit)
     if isinstance(draws, bool) or not isinstance(draws, int) or draws < 19:
         raise OptionError(f"draws={draws!r} must be a whole number of at least 19, for p-values of 5 %.")
-    weights = fit.estimate.problem.weights if w is None else w.reorder(fit.units, name="the fit's units")
-    if weights is None:
-        raise OptionError("The fit knows no weights: give them, randomised_w_test(fit, w).")
-    if isinstance(weights, StackedWeights):
-        raise OptionError("The randomised-W test needs one W for all times: these weights change.")
+    if w is not None and not isinstance(w, SpatialWeights):
+        raise OptionError(f"w must be SpatialWeights, not {type(w).__name__}.")
+    weights = one_w(fit) if w is None else w.reorder(fit.units, name="the fit's units")
     if not weights.n_links:
         raise IdentificationError("The weights hold no links: there are no neighbours to compare.")
     z = _standardised(e)
@@ -123,8 +119,7 @@ def _residuals(fit: Results) -> NDArray[np.float64]:
     check_fits(fit)
     if fit.times is None:
         raise OptionError("Correlations over time need a panel: this is a fit of a cross-section.")
-    if not isinstance(fit.estimate.problem.layout, Balanced):
-        raise OptionError("Correlations over time need a balanced panel: call panel.balance() first.")
+    check_balanced(fit)
     if len(fit.times) < 3:
         raise IdentificationError(f"Correlations over time need three times or more; there are {len(fit.times)}.")
     return fit.estimate.e

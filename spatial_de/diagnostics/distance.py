@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-import warnings
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
@@ -186,9 +185,7 @@ def distance_scan(
             skipped[cutoff] = str(error).split(". ")[0] + "."
     if not weights:
         raise IslandError(f"At no cutoff every unit has a neighbour: {skipped[steps[-1]]} Pass islands='keep'.")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # each W's own are in the notes
-        found = compare_weights(formula, data, weights, model=model, n_jobs=n_jobs, progress=progress, **options)
+    found = compare_weights(formula, data, weights, model=model, n_jobs=n_jobs, progress=progress, **options)
     own = found.effect(term, effect)[["estimate", "std_error", "p_value", "conf_low", "conf_high"]]
     spatial = [name for name in ("rho", "lambda") if name in found.table]
     table = found.table[["links", "loglik", *spatial, "probability"]].join(own).rename_axis("cutoff")

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from spatial_de.diagnostics.base import HypothesisTest, RegisteredTest, as_table, chi2_test
+from spatial_de.diagnostics.base import HypothesisTest, RegisteredTest, as_table, chi2_test, one_w
 from spatial_de.diagnostics.candidates import Candidates
-from spatial_de.diagnostics.scores import Scores, lagged_names, scores_beside, scores_without_dependence
-from spatial_de.errors import IdentificationError, OptionError
+from spatial_de.diagnostics.scores import lagged_names, scores_beside, scores_without_dependence
+from spatial_de.errors import IdentificationError
 from spatial_de.models import MODELS, ModelSpec, SpatialLinks, build_problem
-from spatial_de.weights.stacked import StackedWeights
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from spatial_de.fitting import Model
     from spatial_de.models.problem import Bias, Problem
     from spatial_de.panel import Panel
-    from spatial_de.panel.design import Design
     from spatial_de.panel.transforms import Effects
     from spatial_de.results import Results
     from spatial_de.weights import SpatialWeights
@@ -27,41 +25,6 @@ GROUP = "Lagrange multiplier, from OLS"
 DURBIN_GROUP = "Lagrange multiplier for the spatial Durbin model, from OLS"
 CONDITIONAL_GROUP = "Lagrange multiplier for what is left, from spatial models"
 WX = "WX"  # stands for all lagged regressors
-
-
-def score_statistics(
-    design: Design,
-    w: SpatialWeights,
-    *,
-    spec: ModelSpec = MODELS["sac"],
-    durbin: tuple[str, ...] | None = None,
-    effects: Effects,
-    bias: Bias,
-) -> Scores:
-    """Scores of a larger model at least squares.
-
-    Parameters
-    ----------
-    design
-        Response and regressors.
-    w
-        Weights in the order of the design's units.
-    spec, durbin
-        The larger model, and which regressors it lags.
-    effects, bias
-        As for `fit`.
-
-    Notes
-    -----
-    Everything follows from the likelihood that `fit` maximises. For a cross-section, a pooled panel and
-    ``bias="none"`` this gives the classical statistics. After the transformation of Lee and Yu the traces count
-    what it leaves: ``(T - 1) tr(WW + W'W)`` for individual effects; with time effects eliminated ``JW`` takes the
-    place of W, ``J = I - 11'/N``, and the score of rho and lambda has the term ``-tr(JW)``. Where time effects are
-    estimated by dummies (W not row-stochastic, or ``bias="correction"``), residuals have fewer dimensions than the
-    likelihood counts, so that the score is not centred on zero: its expectation is taken off.
-    """
-    links = SpatialLinks.same(w)
-    return scores_without_dependence(build_problem(design, links, spec=spec, effects=effects, bias=bias, durbin=durbin))
 
 
 def lm_tests(
@@ -227,15 +190,7 @@ class _Conditional:
 def _larger(fit: Results, spec: ModelSpec, durbin: tuple[str, ...] | None) -> Problem:
     """The larger model, on the data of a fit."""
     problem = fit.estimate.problem
-    w = problem.weights
-    if w is None:
-        raise IdentificationError("LM tests need a fit that knows the weights: fit(..., w, model='ols').")
-    if isinstance(w, StackedWeights):
-        raise OptionError(
-            "Specification tests need a balanced panel under one W: call panel.balance() and give one W, or compare "
-            "fits of the panel as it is, with likelihood_ratio and wald_test."
-        )
-    links = SpatialLinks.same(w)
+    links = SpatialLinks.same(one_w(fit))
     effects, bias = problem.effects, problem.bias
     return build_problem(problem.design, links, spec=spec, effects=effects, bias=bias, durbin=durbin)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,8 +10,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from spatial_de.diagnostics.compared_weights import fit_under
 from spatial_de.errors import IdentificationError, OptionError, WeightsError
-from spatial_de.fitting import Model, fit, fit_many
+from spatial_de.fitting import Model, fit
 from spatial_de.models import MODELS
 from spatial_de.weights import Provenance, SpatialWeights
 from spatial_de.weights.links import check_count
@@ -153,19 +153,8 @@ def placebo_weights(
         raise OptionError(f"There are no effects of {term!r}; there are effects of {known}.")
     streams = np.random.default_rng(seed).spawn(draws)
     make = rewired if null == "rewire" else relabelled
-    specifications = {i: {"w": make(w, rng)} for i, rng in enumerate(streams)}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # failed fits are counted below
-        found = fit_many(
-            specifications,
-            data,
-            formula=formula,
-            model=model,
-            effects="delta",
-            n_jobs=n_jobs,
-            progress=progress,
-            **options,
-        )
+    weights = {i: make(w, rng) for i, rng in enumerate(streams)}
+    found = fit_under(weights, data, formula=formula, model=model, n_jobs=n_jobs, progress=progress, **options)
     good = [record for record in found.records if record.effects is not None]
     if 2 * len(good) < draws:
         raise IdentificationError(f"Under {draws - len(good)} of {draws} random W the model could not be fitted.")

@@ -38,7 +38,7 @@ class Scores:
         Derivatives of the log-likelihood, shape (p,). Where effects are estimated and the bias corrected, the
         expectation under the null is taken off.
     information
-        Expected information, shape (p, p).
+        Expected or observed information, shape (p, p).
     held
         Parameters that are zero in the smaller model; all others are estimated in it.
     """
@@ -118,6 +118,15 @@ def scores_without_dependence(problem: Problem) -> Scores:
     ----------
     problem
         The larger model, on a balanced panel or a cross-section.
+
+    Notes
+    -----
+    Everything follows from the likelihood that `fit` maximises. For a cross-section, a pooled panel and
+    ``bias="none"`` this gives the classical statistics. After the transformation of Lee and Yu the traces count
+    what it leaves: ``(T - 1) tr(WW + W'W)`` for individual effects; with time effects eliminated ``JW`` takes the
+    place of W, ``J = I - 11'/N``, and the score of rho and lambda has the term ``-tr(JW)``. Where time effects are
+    estimated by dummies (W not row-stochastic, or ``bias="correction"``), residuals have fewer dimensions than the
+    likelihood counts, so that the score is not centred on zero: its expectation is taken off.
     """
     own = [j for j, name in enumerate(problem.names) if name not in lagged_names(problem)]
     Q, R = np.linalg.qr(problem.Z.reshape(-1, problem.k)[:, own])

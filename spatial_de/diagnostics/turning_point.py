@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from spatial_de.diagnostics.base import HypothesisTest, check_fits
+from spatial_de.diagnostics.base import HypothesisTest, check_fits, upper_p
+from spatial_de.effects.inference import critical_value
 from spatial_de.errors import FormulaError, IdentificationError, OptionError
-from spatial_de.wording import check_option
+from spatial_de.wording import check_level, check_option
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -113,6 +114,7 @@ def u_test(
     >>> u_test(sde.fit("gap ~ digital + I(digital**2)", panel, w), "digital", "I(digital ** 2)")  # doctest: +SKIP
     """
     check_fits(fit)
+    check_level(level)
     check_option(of, ("own", "neighbors", "total"), "of")
     _refuse_other_square(fit, term, square)
     values = _column(fit, term)
@@ -133,12 +135,12 @@ def u_test(
         statistic=statistic,
         df=1,
         df_resid=df,
-        p_value=_upper_tail(statistic, df),
+        p_value=upper_p(statistic, df),
         null=f"no {shape} in {term} within the data (monotone, or the opposite)",
         reference="Lind and Mehlum (2010)",
         law="N(0, 1), upper tail" if df is None else f"t({df}), upper tail",
     )
-    conf_low, conf_high = _fieller(b, V, quantile=_quantile(0.5 + level / 2.0, df))
+    conf_low, conf_high = _fieller(b, V, quantile=critical_value(level, df))
     ends_of_data = {"low": low, "high": high, "slope_low": float(slopes[0]), "slope_high": float(slopes[1])}
     return UTest(
         shape=shape,
@@ -197,15 +199,3 @@ def _fieller(b: NDArray[np.float64], V: NDArray[np.float64], *, quantile: float)
     if a <= 0.0 or inside < 0.0:
         return -np.inf, np.inf
     return float((-half - np.sqrt(inside)) / a), float((-half + np.sqrt(inside)) / a)
-
-
-def _upper_tail(statistic: float, df: int | None) -> float:
-    from scipy.special import ndtr, stdtr
-
-    return float(ndtr(-statistic) if df is None else stdtr(df, -statistic))
-
-
-def _quantile(p: float, df: int | None) -> float:
-    from scipy.special import ndtri, stdtrit
-
-    return float(ndtri(p) if df is None else stdtrit(df, p))

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spatial_de.diagnostics.base import HypothesisTest, as_table, chi2_p, normal_p, normal_test
+from spatial_de.diagnostics.base import HypothesisTest, as_table, check_balanced, chi2_p, normal_test, one_w, upper_p
 from spatial_de.errors import IdentificationError, OptionError
 from spatial_de.fitting import fit
-from spatial_de.panel.layout import Balanced
+from spatial_de.models.information import traced_pair
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
-    from scipy.sparse import csr_array
 
     from spatial_de.panel import Panel
     from spatial_de.results import Results
@@ -73,9 +72,9 @@ def _effects_alone(pooled: Results) -> HypothesisTest:
 
 def _error_alone(pooled: Results) -> HypothesisTest:
     e = pooled.estimate.e
-    w = _matrix(pooled)
+    w = one_w(pooled).sparse
     share = float(np.sum(e * (w @ e.T).T) / np.sum(e**2))
-    z = e.shape[1] * np.sqrt(e.shape[0] / _traces(w)) * share
+    z = e.shape[1] * np.sqrt(e.shape[0] / traced_pair(w, w)) * share
     return normal_test("BSK LM2", float(z), null=f"{_NO_ERROR} if there are no unit effects", reference=_SOURCE)
 
 
@@ -95,14 +94,14 @@ def _both(effects: HypothesisTest, error: HypothesisTest) -> HypothesisTest:
 
 def _error_beside_effects(fit: Results) -> HypothesisTest:
     """Score of lambda at zero, where unit effects are estimated."""
-    u, w = _disturbances(fit), _matrix(fit)
+    u, w = _disturbances(fit), one_w(fit).sparse
     T = len(u)
     sigma2, sigma2_mu = (fit.params[name] / fit.estimate.problem.y_scale**2 for name in ("sigma2", "sigma2_mu"))
     sigma2_1 = T * sigma2_mu + sigma2
     mean = u.mean(axis=0)
     between, within = T * float(mean @ (w @ mean)), float(np.sum((u - mean) * (w @ (u - mean).T).T))
     score = between * sigma2 / sigma2_1**2 + within / sigma2
-    information = ((T - 1) + (sigma2 / sigma2_1) ** 2) * _traces(w)
+    information = ((T - 1) + (sigma2 / sigma2_1) ** 2) * traced_pair(w, w)
     null = f"{_NO_ERROR}, unit effects or not"
     return normal_test("BSK LM lambda | mu", float(score / np.sqrt(information)), null=null, reference=_SOURCE)
 
@@ -129,8 +128,7 @@ def _effects_beside_error(fit: Results) -> HypothesisTest:
 
 def _upper(name: str, z: float, null: str) -> HypothesisTest:
     """A variance is larger than zero or zero: large values only."""
-    p_value = normal_p(z) / 2.0 if z > 0.0 else 1.0 - normal_p(z) / 2.0
-    return HypothesisTest(name, float(z), 1, None, p_value, null, _SOURCE, law="N(0, 1), upper tail")
+    return HypothesisTest(name, float(z), 1, None, upper_p(z), null, _SOURCE, law="N(0, 1), upper tail")
 
 
 def _disturbances(fit: Results) -> NDArray[np.float64]:
@@ -139,20 +137,7 @@ def _disturbances(fit: Results) -> NDArray[np.float64]:
     return np.asarray(problem.y - problem.Z @ fit.estimate.delta)
 
 
-def _matrix(fit: Results) -> csr_array:
-    w = fit.estimate.problem.weights
-    if w is None:
-        raise OptionError("The tests need spatial weights: pass w=... as third argument.")
-    return w.sparse
-
-
-def _traces(w: csr_array) -> float:
-    """``tr(WW + W'W)``."""
-    return float((w * w.T).sum() + (w * w).sum())
-
-
 def _check(pooled: Results) -> None:
     if pooled.times is None:
         raise OptionError("The tests of Baltagi, Song and Koh need a panel: a cross-section has no unit effects.")
-    if not isinstance(pooled.estimate.problem.layout, Balanced):
-        raise OptionError("The tests of Baltagi, Song and Koh need a balanced panel under one W: panel.balance().")
+    check_balanced(pooled)

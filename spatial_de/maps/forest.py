@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from spatial_de.errors import OptionError
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from spatial_de.effects import Effects
 
 KINDS = ("direct", "indirect", "total")
-_SURE, _UNSURE = "#1b6ca8", "#9db8cc"
+SURE, UNSURE = "#1b6ca8", "#9db8cc"
 
 
 def effects(
@@ -62,7 +63,7 @@ def effects(
         first = None
         for column, kind in enumerate(KINDS):
             first = ax = fig.add_subplot(1, 3, column + 1, sharey=first)
-            _draw(ax, [table.loc[(term, kind)] for _, term, table in rows])
+            draw_intervals(ax, [table.loc[(term, kind)] for _, term, table in rows])
             ax.set_title(vocabulary[kind])
             ax.set_yticks(range(len(rows)), [label for label, _, _ in rows])
             ax.tick_params(axis="y", length=0, labelleft=column == 0)
@@ -92,10 +93,14 @@ def _rows(
     return rows
 
 
-def _draw(ax: Axes, estimates: Sequence[Any]) -> None:
+def draw_intervals(ax: Axes, estimates: Sequence[Any]) -> None:
+    """Points with intervals, one below the other; those that hold zero are pale, a dash stands for none."""
     ax.axvline(0, color=LINE, linewidth=0.8, zorder=1)
     for y, row in enumerate(estimates):
-        colour = _UNSURE if row["conf_low"] <= 0 <= row["conf_high"] else _SURE
+        if np.isnan(row["estimate"]):
+            ax.text(0.0, y, " \N{EN DASH}", va="center", color=FAINT)
+            continue
+        colour = UNSURE if row["conf_low"] <= 0 <= row["conf_high"] else SURE
         ax.plot([row["conf_low"], row["conf_high"]], [y, y], color=colour, linewidth=2.2, solid_capstyle="butt")
         ax.plot(row["estimate"], y, "o", color=colour, markersize=6, zorder=3)
     ax.grid(axis="x", color="#ececec", linewidth=0.7)

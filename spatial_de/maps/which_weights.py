@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spatial_de.errors import OptionError
-from spatial_de.maps.forest import KINDS
+from spatial_de.maps.forest import KINDS, SURE, UNSURE, draw_intervals
 from spatial_de.maps.theme import FAINT, INK, LINE, add_notes, finish, new_figure, theme, words
 from spatial_de.maps.words import Language
 from spatial_de.wording import name_some
@@ -16,13 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    import pandas as pd
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from spatial_de.diagnostics import ComparedWeights, DistanceScan, PlaceboWeights
 
-_SURE, _UNSURE, _BAR, _BEST = "#1b6ca8", "#9db8cc", "#c9a227", "#b2182b"
+_BAR, _BEST = "#c9a227", "#b2182b"
 
 
 def compared_weights(
@@ -56,7 +54,8 @@ def compared_weights(
         widths = [1.0, 1.0, 1.0, 0.8] if known else [1.0, 1.0, 1.0]
         axes = fig.subplots(1, len(widths), sharey=True, squeeze=False, gridspec_kw={"width_ratios": widths})[0]
         for ax, kind in zip(axes, KINDS, strict=False):
-            _intervals(ax, found.effect(term, kind).reindex(table.index))
+            estimates = found.effect(term, kind).reindex(table.index)
+            draw_intervals(ax, [row for _, row in estimates.iterrows()])
             ax.set_title(vocabulary[kind])
             ax.locator_params(axis="x", nbins=4)
         axes[1].set_xlabel(vocabulary["effect"])
@@ -99,8 +98,8 @@ def distance_scan(
         fig = new_figure(7.2, 5.2 + 0.2 * bool(title))
         above, below = fig.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [2, 1]})
         above.axhline(0.0, color=LINE, linewidth=0.8)
-        above.fill_between(km, table["conf_low"], table["conf_high"], color=_UNSURE, alpha=0.45, linewidth=0)
-        above.plot(km, table["estimate"], color=_SURE, marker="o", markersize=4)
+        above.fill_between(km, table["conf_low"], table["conf_high"], color=UNSURE, alpha=0.45, linewidth=0)
+        above.plot(km, table["estimate"], color=SURE, marker="o", markersize=4)
         above.set_ylabel(f"{vocabulary[found.effect]}: {name or found.term}")
         column = "probability" if known else "loglik"
         colours = [_BEST if cutoff == found.boundary else _BAR for cutoff in table.index]
@@ -146,24 +145,10 @@ def placebo_weights(
         for k, name in enumerate(statistics):
             ax = fig.add_subplot(1, len(statistics), k + 1)
             draws = found.draws[name].to_numpy()
-            ax.hist(draws, bins=min(30, max(8, len(draws) // 12)), color=_UNSURE, edgecolor="white", linewidth=0.4)
+            ax.hist(draws, bins=min(30, max(8, len(draws) // 12)), color=UNSURE, edgecolor="white", linewidth=0.4)
             ax.axvline(float(found.table["observed"][name]), color=_BEST, linewidth=1.6)
             ax.set_title(f"{vocabulary.get(name, name)} (p = {float(found.table['p_value'][name]):.3f})", color=INK)
             ax.tick_params(axis="y", labelcolor=FAINT)
             ax.locator_params(axis="x", nbins=5)
         add_notes(fig, title=title, source=source, language=language)
         return finish(fig, font=font)
-
-
-def _intervals(ax: Axes, table: pd.DataFrame) -> None:
-    """Points with intervals, those that hold zero pale."""
-    ax.axvline(0.0, color=LINE, linewidth=0.8)
-    for row, (low, high, estimate) in enumerate(
-        zip(table["conf_low"], table["conf_high"], table["estimate"], strict=True)
-    ):
-        if np.isnan(estimate):  # rho at its bound: no effects
-            ax.text(0.0, row, " \N{EN DASH}", va="center", color=FAINT)
-            continue
-        colour = _UNSURE if low <= 0.0 <= high else _SURE
-        ax.plot([low, high], [row, row], color=colour, linewidth=1.6)
-        ax.plot(estimate, row, "o", color=colour, markersize=5)

@@ -207,7 +207,7 @@ def information_without_dependence(problem: Problem, point: Parameters, *, sigma
         linear.append(np.zeros_like(problem.y))
     centred = problem.drop_unit_root
     own = np.array([traced(Q, centred=centred) for Q in lags])
-    pairs = np.array([[_traced_pair(Q, P, centred=centred) for P in lags] for Q in lags])
+    pairs = np.array([[traced_pair(Q, P, centred=centred) for P in lags] for Q in lags])
     return _assembled(problem, problem.Z, linear, traces=(own, pairs), sigma2=sigma2)
 
 
@@ -216,7 +216,7 @@ def traced(Q: sparse.csr_array, *, centred: bool) -> float:
     return float(Q.trace() - (Q.sum() / Q.shape[0] if centred else 0.0))
 
 
-def _traced_pair(Q: sparse.csr_array, P: sparse.csr_array, *, centred: bool) -> float:
+def traced_pair(Q: sparse.csr_array, P: sparse.csr_array, *, centred: bool = False) -> float:
     """``tr(QP + QP')``, or the same of ``JQ`` and ``JP``."""
     total = float((Q * P.T).sum() + (Q * P).sum())
     if not centred:

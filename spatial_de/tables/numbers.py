@@ -73,13 +73,6 @@ def p_value(value: float) -> str:
     return fixed(value, 3)
 
 
-def stars(p: float) -> str:
-    """``"***"`` below 0.01, ``"**"`` below 0.05, ``"*"`` below 0.10."""
-    if not np.isfinite(p):
-        return ""
-    return "*" * sum(p < level for level in (0.10, 0.05, 0.01))
-
-
 def columns(frame: pd.DataFrame, *, digits: int = 4, labels: int = 0) -> list[list[str]]:
     """The columns of a table as text; the first `labels` ones are labels, whose integers are names, not counts.
 

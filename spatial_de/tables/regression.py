@@ -14,7 +14,7 @@ from spatial_de.errors import OptionError
 from spatial_de.tables import numbers
 from spatial_de.tables.facts import SPATIAL, Below, facts_of, is_lag, notes_on, show
 from spatial_de.tables.grid import Align, Grid, Row
-from spatial_de.wording import check_option, plural
+from spatial_de.wording import check_option, plural, stars
 
 if TYPE_CHECKING:
     from spatial_de.effects.core import Effects
@@ -135,7 +135,7 @@ class RegressionTable:
             return ""
         if cell["std_error"] == 0.0:
             return "0"  # the model has no such effect
-        return _number(cell["estimate"], decimals) + (numbers.stars(cell["p_value"]) if self.stars else "")
+        return _number(cell["estimate"], decimals) + (stars(cell["p_value"]) if self.stars else "")
 
     def _uncertainty(self, cell: pd.Series, decimals: int | None) -> str:
         if np.isnan(cell["estimate"]) or not np.isfinite(cell["std_error"]) or cell["std_error"] == 0.0:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
-from spatial_de.boundaries import EARTH_RADIUS_KM, check_polygons, crs_name, on_sphere
+from spatial_de.boundaries import EARTH_RADIUS_KM, check_polygons, on_sphere
 from spatial_de.errors import WeightsWarning
 from spatial_de.weights.contiguity import contiguity
 from spatial_de.weights.core import IslandTreatment, Provenance, SpatialWeights
@@ -57,7 +57,7 @@ def border_length(
     Dacey, M. F. (1968). A review on measures of contiguity for two and k-color maps. In Berry and Marble (eds.),
     *Spatial Analysis*, 479-495.
     """
-    locate(gdf)  # needs a coordinate system, as all lengths do
+    crs = locate(gdf).crs  # refuses maps without a coordinate system, which lengths need
     touching = contiguity(gdf, rule="rook", islands=islands, normalize="none")
     links = sparse.triu(touching.raw, k=1).tocoo()
     i, j = links.coords
@@ -79,7 +79,7 @@ def border_length(
         touching.ids,
         provenance=Provenance(
             rule="length of the shared border, km",
-            crs=None if gdf.crs is None else crs_name(gdf.crs),
+            crs=crs,
             islands=touching.provenance.islands,
             notes=touching.provenance.notes,
         ),
@@ -97,7 +97,7 @@ def _shared_km(gdf: gpd.GeoDataFrame, i: NDArray[np.intp], j: NDArray[np.intp]) 
     import shapely
 
     shapes = check_polygons(gdf).geometry.to_numpy()
-    length = _arc_km if gdf.crs is not None and gdf.crs.is_geographic else _planar_km(gdf)
+    length = _arc_km if gdf.crs.is_geographic else _planar_km(gdf)
     grid = 2.0 * SNAP * typical_diameter(shapes)
     out = np.empty(len(i))
     for a in np.unique(i):
@@ -126,6 +126,5 @@ def _planar_km(gdf: gpd.GeoDataFrame) -> Callable[[NDArray[np.object_]], NDArray
     """Length of lines in the units of the map."""
     import shapely
 
-    axes = gdf.crs.axis_info
-    km = float(axes[0].unit_conversion_factor) / 1000.0 if axes else 1e-3
+    km = float(gdf.crs.axis_info[0].unit_conversion_factor) / 1000.0
     return lambda lines: np.asarray(shapely.length(lines) * km)

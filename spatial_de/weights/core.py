@@ -14,7 +14,7 @@ import pandas as pd
 from scipy import sparse
 
 from spatial_de.errors import DataError, WeightsError
-from spatial_de.weights import description, pysal
+from spatial_de.weights import description, graphs
 from spatial_de.weights.checks import as_csr, check_matrix, check_row_sums, freeze
 from spatial_de.weights.labels import as_index, explain_mismatch, match_labels
 from spatial_de.weights.normalisation import NORMALIZATIONS, Normalization, normalise
@@ -314,15 +314,15 @@ class SpatialWeights:
 
     def to_graph(self) -> Any:
         """The weights as a `libpysal.graph.Graph`; row-normalised ones carry the transformation ``"R"``."""
-        return pysal.to_graph(self.sparse, self._ids, normalization=self._normalization)
+        return graphs.to_graph(self.sparse, self._ids, normalization=self._normalization)
 
     def to_w(self) -> Any:
         """The weights as a `libpysal.weights.W`; row-normalised ones carry the transformation ``"R"``."""
-        return pysal.to_w(self._raw, self.sparse, self._ids, normalization=self._normalization)
+        return graphs.to_w(self._raw, self.sparse, self._ids, normalization=self._normalization)
 
     def to_networkx(self) -> Any:
         """The weights as a `networkx.DiGraph`: an edge from each unit to its neighbours, attribute ``weight``."""
-        return pysal.to_networkx(self.sparse, self._ids)
+        return graphs.to_networkx(self.sparse, self._ids)
 
     def write(self, path: str | Path, *, layout: Layout = "edges") -> Path:
         """Write the weights to a file, as `weights.write` does."""

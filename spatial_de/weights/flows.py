@@ -9,11 +9,13 @@ import pandas as pd
 from scipy import sparse
 
 from spatial_de.errors import OptionError, WeightsError
+from spatial_de.weights.checks import as_csr
 from spatial_de.weights.core import Provenance, SpatialWeights
-from spatial_de.weights.imports import from_edges, from_matrix
+from spatial_de.weights.imports import from_edges
 from spatial_de.weights.islands import treat_islands
 from spatial_de.weights.labels import as_index, match_labels
 from spatial_de.weights.links import check_positive
+from spatial_de.weights.variables import span
 from spatial_de.wording import check_option, name_some, plural
 
 if TYPE_CHECKING:
@@ -99,12 +101,13 @@ def flows(
     found = from_edges(table[table[flow] != 0], focal=focal, neighbor=neighbor, weight=flow, ids=units, islands="keep")
     matrix = sparse.csr_array(found.raw + found.raw.T) if direction == "both" else found.raw
     treated = treat_islands(matrix, found.ids, treatment=islands)
+    way = "in both directions" if direction == "both" else direction
     notes = (f"{plural(int(inside.sum()), 'flow')} of units to themselves left out",) if inside.any() else ()
     return SpatialWeights(
         treated.matrix,
         found.ids,
         provenance=Provenance(
-            rule=f"flows {direction if direction != 'both' else 'in both directions'}, column {flow!r}{_span(times)}",
+            rule=f"flows {way}, column {flow!r}{span(times, 'added up')}",
             islands=treated.islands,
             notes=(*notes, f"endogenous if {flow!r} reacts to the outcome: take flows from before the sample"),
             variables=(flow,),
@@ -146,12 +149,6 @@ def _check_rows(df: pd.DataFrame, keys: list[str], flow: str) -> None:
             else f"{plural(int(bad.sum()), 'row')} of flows with a missing label, or a flow that is missing, infinite "
             f"or negative: {name_some(list(rows))}."
         )
-
-
-def _span(times: tuple[Any, ...]) -> str:
-    if not times:
-        return ""
-    return f" in {times[0]}" if len(times) == 1 else f" added up over {times[0]} to {times[-1]}"
 
 
 def cost(
@@ -216,12 +213,10 @@ def cost(
         c[c > check_positive(cutoff, "cutoff")] = np.inf
     raw = c**-power if decay == "inverse" else np.exp(-c / check_positive(scale, "scale"))
     shape = f"to the power {-power:g}" if decay == "inverse" else f"in exp(-cost / {scale:g})"
-    found = from_matrix(pd.DataFrame(raw, index=ids, columns=ids), islands=islands, normalize=normalize)
     reach = "" if cutoff is None else f", up to {cutoff:g}"
-    provenance = Provenance(
-        rule=f"costs {shape}{reach}", islands=found.provenance.islands, notes=found.provenance.notes
-    )
-    return SpatialWeights(found.raw, found.ids, provenance=provenance, normalization=normalize)
+    treated = treat_islands(as_csr(raw), ids, treatment=islands)
+    provenance = Provenance(rule=f"costs {shape}{reach}", islands=treated.islands)
+    return SpatialWeights(treated.matrix, ids, provenance=provenance, normalization=normalize)
 
 
 def _refuse_costs(c: NDArray[np.float64], ids: pd.Index[Any], *, inverse: bool) -> None:

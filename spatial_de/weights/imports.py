@@ -12,10 +12,10 @@ from scipy import sparse
 from spatial_de.errors import AlignmentError, OptionError, WeightsError
 from spatial_de.weights.checks import as_csr, check_size
 from spatial_de.weights.core import Provenance, SpatialWeights
+from spatial_de.weights.graphs import read_graph
 from spatial_de.weights.islands import treat_islands
 from spatial_de.weights.labels import as_index, explain_mismatch, match_labels
 from spatial_de.weights.normalisation import Normalization
-from spatial_de.weights.pysal import from_libpysal
 from spatial_de.wording import did_you_mean, name_some, plural
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def from_graph(
     IslandError
         Units without neighbours and ``islands="error"``.
     """
-    found = from_libpysal(obj)
+    found = read_graph(obj)
     return _finish(
         found.matrix,
         as_index(found.ids, what=f"the {found.kind}"),

@@ -44,16 +44,19 @@ class PerUnit:
     @property
     def span(self) -> str:
         """`times` in words."""
-        if not self.times:
-            return ""
-        if len(self.times) == 1:
-            return f" in {self.times[0]}"
-        return f" averaged over {min(self.times)} to {max(self.times)}"
+        return span(self.times, "averaged")
 
     @property
     def warning(self) -> str:
         """What to know of weights made of the variable."""
         return f"endogenous if {self.name!r} is the outcome, or reacts to it within the sample"
+
+
+def span(times: tuple[Any, ...], how: str) -> str:
+    """``" averaged over 2010 to 2012"``, ``" in 2010"``, or nothing."""
+    if not times:
+        return ""
+    return f" in {times[0]}" if len(times) == 1 else f" {how} over {min(times)} to {max(times)}"
 
 
 def per_unit(values: pd.Series, what: str) -> PerUnit:

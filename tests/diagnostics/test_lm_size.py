@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 import spatial_de as sde
-from spatial_de.diagnostics.lagrange import score_statistics
+from spatial_de.diagnostics.scores import scores_without_dependence
+from spatial_de.models import MODELS, SpatialLinks, build_problem
 from spatial_de.panel.design import build_design
 from spatial_de.weights import SpatialWeights
 
@@ -34,7 +35,9 @@ def rejection_rates(w, times, *, fixed, bias, replications=1000):
         y = 1.0 + design.X[:, :, 0] + rng.normal(size=(times, w.n))
         if times > 1:
             y += 2.0 * rng.normal(size=(1, w.n)) + 2.0 * rng.normal(size=(times, 1))
-        s = score_statistics(replace(design, y=y), w, effects=fixed, bias=bias)
+        links, sample = SpatialLinks.same(w), replace(design, y=y)
+        problem = build_problem(sample, links, spec=MODELS["sac"], effects=fixed, bias=bias)
+        s = scores_without_dependence(problem)
         lag, error = ["rho"], ["lambda"]
         row[:] = (
             s.statistic(lag),

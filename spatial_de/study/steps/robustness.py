@@ -13,6 +13,7 @@ from spatial_de.study import robustness
 from spatial_de.study.job import Job
 from spatial_de.study.section import Bullets, Section, Table, Text
 from spatial_de.tables import Grid, Row, numbers
+from spatial_de.wording import stars
 
 if TYPE_CHECKING:
     from spatial_de.study.robustness import Estimated
@@ -53,7 +54,7 @@ def _lines(name: str, own: pd.DataFrame) -> list[Row]:
             continue
         spread = (cell["conf_high"] - cell["conf_low"]) / 4  # a few wild draws can make the standard error huge
         low, value, high = (numbers.beside(cell[key], spread) for key in ("conf_low", "estimate", "conf_high"))
-        upper += [f"{value}{numbers.stars(cell['p_value'])}", numbers.p_value(cell["p_value"])]
+        upper += [f"{value}{stars(cell['p_value'])}", numbers.p_value(cell["p_value"])]
         lower += [f"[{low}, {high}]", ""]
     return [Row(tuple(upper)), Row(tuple(lower))]
 

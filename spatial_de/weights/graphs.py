@@ -77,7 +77,7 @@ def to_w(
     return w
 
 
-def from_libpysal(obj: Any) -> Imported:
+def read_graph(obj: Any) -> Imported:
     """Read a `Graph`, a `W` or a networkx graph.
 
     Raises
