@@ -122,8 +122,9 @@ def page(table: pd.DataFrame, *, made: str, seconds: float, seed: int) -> str:
         for test, role in rows:
             size, power = (rate(setting, truth, test) for truth in (role.null, role.alternative))
             marked = not LOW <= size <= HIGH
+            power_text = "not made" if np.isnan(power) else f"{power:.0f}"
             name = test.replace("|", "given")
-            cells = (name, role.null, f"{size:.1f}{' *' if marked else ''}", role.alternative, f"{power:.0f}")
+            cells = (name, role.null, f"{size:.1f}{' *' if marked else ''}", role.alternative, power_text)
             parts.append(f"| {' | '.join(cells)} |")
             if marked:
                 notes.append(f"* **{name}** ({title.lower()}), {size:.1f} %. {role.why}".rstrip())

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spatial_de.diagnostics.candidates import Candidates
+    from spatial_de.panel.design import Design
     from spatial_de.results import Results
 
 GROUP = "Two estimators compared"
@@ -51,8 +52,8 @@ def hausman_test(fixed: Results, random: Results) -> HypothesisTest:
     48-76.
     """
     _refuse_other(fixed, random)
-    names = [name for name in fixed.estimate.problem.names if name in random.params.index and name != INTERCEPT]
-    names = [name for name in names if not name.startswith("time[")]
+    problem = fixed.estimate.problem
+    names = [name for name in problem.names[: problem.n_reported] if name != INTERCEPT]
     difference = (fixed.params[names] - random.params[names]).to_numpy()
     variance = (fixed.cov.loc[names, names] - random.cov.loc[names, names]).to_numpy()
     statistic = _quadratic_form(difference, variance, what="fixed and of the random effects fit")
@@ -146,12 +147,19 @@ def _refuse_other(fixed: Results, random: Results) -> None:
         raise OptionError("The random effects are correlated (unit means are in): that is what the test asks.")
     same = {
         "models": fixed.model == random.model,
+        "regressors": _contained(one.design, other.design),
         "responses": one.design.index.equals(other.design.index) and np.array_equal(one.design.y, other.design.y),
         "weights": all(getattr(one, w) == getattr(other, w) for w in ("weights", "error_weights", "durbin_weights")),
     }
     differing = [what for what, alike in same.items() if not alike]
     if differing:
         raise OptionError(f"The two fits have different {' and '.join(differing)}: fit both in the same way.")
+
+
+def _contained(one: Design, other: Design) -> bool:
+    """Whether the other fit has all regressors of the first; it may have some more that do not vary over time."""
+    known = {name: other.X[:, :, j] for j, name in enumerate(other.x_names)}
+    return all(name in known and np.array_equal(known[name], one.X[:, :, j]) for j, name in enumerate(one.x_names))
 
 
 def _spatial_hausman(candidates: Candidates) -> HypothesisTest:

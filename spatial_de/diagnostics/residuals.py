@@ -12,10 +12,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spatial_de.diagnostics.base import HypothesisTest, RegisteredTest, check_fits, chi2_test, normal_test
+from spatial_de.diagnostics.base import (
+    HypothesisTest,
+    RegisteredTest,
+    check_balanced,
+    check_fits,
+    chi2_test,
+    normal_test,
+    one_w,
+)
 from spatial_de.errors import FormulaError, IdentificationError, OptionError
-from spatial_de.panel.layout import Balanced
-from spatial_de.weights.stacked import StackedWeights
+from spatial_de.models.information import traced
 from spatial_de.wording import name_some
 
 if TYPE_CHECKING:
@@ -31,6 +38,8 @@ if TYPE_CHECKING:
 
 GROUP = "Residuals of OLS"
 _ROUNDING = 1e-12
+_CONSTANT = 1e-14  # standard deviation relative to the largest value below which all is rounding
+_COLLINEAR = 1e-8  # of a standard deviation, left of a regressor by those before it
 
 
 def normality_test(fit: Results) -> HypothesisTest:
@@ -104,15 +113,14 @@ def heteroskedasticity_test(
     17, 107-112. Anselin, L. (1988). *Spatial Econometrics: Methods and Models*, section 8.1.3.
     """
     problem = _checked(fit)
-    Z = _levels(problem, by) ** (2 if squares else 1)
+    Z = _centred(_levels(problem, by) ** (2 if squares else 1))
     e = _standardised(fit)
     u = e**2 - 1.0
-    Z = Z - Z.mean(axis=(0, 1))  # after the largest is one: offsets of many digits leave what varies
     Q, R = np.linalg.qr(Z.reshape(e.size, -1))
-    kept = np.abs(np.diag(R)) > 1e-10 * np.abs(np.diag(R)).max(initial=0.0)
-    Q = Q[:, kept]
+    kept = np.abs(np.diag(R)) > _COLLINEAR * np.sqrt(e.size)
     if not kept.any():
         raise IdentificationError("There are no regressors that vary, on which the variance could depend.")
+    Q = Q[:, kept]
     spread = Q.T @ _squared_correlations(problem, Q.reshape(*e.shape, -1)).reshape(e.size, -1)
     direction = Q.T @ u.ravel()
     scale = float(np.mean(u**2)) if studentized else 2.0
@@ -189,11 +197,7 @@ def residual_moran(fit: Results) -> ResidualMoran:
             f"Residuals of model={fit.model!r} have been filtered of spatial dependence, and Moran's I has no known "
             "moments there: use an ols or slx fit, or conditional_lm_tests for what a spatial model leaves."
         )
-    if problem.weights is None:
-        raise OptionError("The fit knows no weights: give them, fit(formula, data, w, model='ols').")
-    if isinstance(problem.weights, StackedWeights):
-        raise OptionError("Moran's I of residuals needs one W for all times: these weights change.")
-    w = problem.weights.sparse
+    w = one_w(fit).sparse
     e = fit.estimate.e
     first, second, rank = _traces(problem, w)
     n, total = e.size, float(w.sum()) * len(e)
@@ -214,9 +218,8 @@ def _traces(problem: Problem, w: csr_array) -> tuple[float, float, int]:
     rows = np.asarray(S.sum(axis=1)).ravel()
     centred = effects in {"time", "two-way"}
     periods = T - (effects in {"individual", "two-way"})
-    trace, square = float(S.trace()), float((S * S.T).sum())
+    trace, square = traced(S, centred=centred), float((S * S.T).sum())
     if centred:
-        trace -= rows.sum() / N
         square += -2.0 * float(rows @ rows) / N + (rows.sum() / N) ** 2
     U = np.linalg.qr(problem.Z.reshape(T * N, k))[0].reshape(T, N, k)
     SU = problem.layout.within(np.stack([S @ one for one in U]), effects).reshape(T * N, k)
@@ -229,11 +232,7 @@ def _traces(problem: Problem, w: csr_array) -> tuple[float, float, int]:
 def _checked(fit: Results) -> Problem:
     check_fits(fit)
     problem = fit.estimate.problem
-    if not isinstance(problem.layout, Balanced):
-        raise OptionError(
-            "Tests of residuals need a balanced panel under one W, for which their variances are known: use "
-            "panel.balance()."
-        )
+    check_balanced(fit)
     if fit.random is not None:
         raise OptionError("Tests of residuals are for fits without random effects: their residuals hold predictions.")
     return problem
@@ -280,8 +279,15 @@ def _levels(problem: Problem, by: Sequence[str] | None) -> NDArray[np.float64]:
     chosen = list(columns) if by is None else list(by)
     if not chosen:
         raise IdentificationError("There are no regressors on which the variance could depend.")
-    Z = np.stack([columns[name] for name in chosen], axis=2)
-    return np.asarray(Z / np.abs(Z).max(axis=(0, 1)))
+    return np.stack([columns[name] for name in chosen], axis=2)
+
+
+def _centred(Z: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Deviations from the mean in standard deviations, so that neither units nor offsets matter; zero if constant."""
+    centred = Z - Z.mean(axis=(0, 1))
+    spread = np.sqrt(np.mean(centred**2, axis=(0, 1)))
+    constant = spread <= _CONSTANT * np.abs(Z).max(axis=(0, 1))
+    return np.asarray(np.where(constant, 0.0, centred / np.where(constant, 1.0, spread)))
 
 
 def _moran(candidates: Candidates) -> HypothesisTest:

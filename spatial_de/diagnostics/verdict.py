@@ -187,7 +187,8 @@ def _about_errors(evidence: _Evidence, model: str, *, panel: bool) -> list[str]:
             f"({evidence.quote(left)}). Other weights, regressors left out, or a model with both may be behind it."
         )
     if evidence.rejects("Koenker"):
-        robust = "cov='cluster'" if panel else "cov='robust' with method='gmm'"
+        own = "cov='robust'" if model in {"ols", "slx"} else "cov='robust' with method='gmm'"
+        robust = "cov='cluster'" if panel else own
         said.append(
             f"The variance of errors goes with the regressors ({evidence.quote('Koenker')}): classical standard errors "
             f"are not right; use {robust}."

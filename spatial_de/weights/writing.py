@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.io import mmwrite
 
-from spatial_de.errors import FileError, OptionError, WeightsError
+from spatial_de.errors import CapacityError, FileError, OptionError, WeightsError
 from spatial_de.wording import check_option, name_some, plural
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Layout = Literal["edges", "matrix"]
 
 _EXCEL_COLUMNS = 16_384
+_MATRIX_UNITS = 20_000  # a text file of all pairs has a gigabyte then
 MTX_LABELS = "labels: "  # in the comment of a Matrix Market file, followed by a JSON list
 
 
@@ -165,9 +166,15 @@ def _gwt(w: SpatialWeights, file: Path, _layout: Layout) -> None:
 
 def _txt(w: SpatialWeights, file: Path, _layout: Layout) -> None:
     labels = _words(w, "txt")
-    rows = w.sparse.toarray().tolist()
-    lines = [" ".join([label, *map(repr, row)]) for label, row in zip(labels, rows, strict=True)]
-    file.write_text("\n".join([str(w.n), *lines]) + "\n", encoding="utf-8")
+    if w.n > _MATRIX_UNITS:
+        raise CapacityError(
+            f"A .txt file holds all {w.n:,} x {w.n:,} weights, {2 * w.n**2 / 1e9:.1f} GB and more: write .mtx, .csv "
+            "or .npz."
+        )
+    with file.open("w", encoding="utf-8", newline="\n") as target:
+        target.write(f"{w.n}\n")
+        for k, label in enumerate(labels):  # a row at a time: the whole matrix need not be in memory
+            target.write(f"{label} {' '.join(map(repr, w.sparse[[k]].toarray()[0].tolist()))}\n")
 
 
 def _mtx(w: SpatialWeights, file: Path, _layout: Layout) -> None:

@@ -92,3 +92,22 @@ def test_misuse_is_refused(example, columbus):
         hausman_test(sde.fit(FORMULA, panel, w, model="sar"), random)
     with pytest.raises(OptionError, match="model='sar'"):
         spatial_hausman_test(fixed)
+
+
+def test_other_regressors_are_refused(example):
+    panel, w = example(12, 4, "row")
+    fixed = sde.fit(FORMULA, panel, w, model="sar", fixed="individual")
+    fewer = sde.fit("y ~ x1", panel, w, model="sar", fixed="none", random=True)
+    with pytest.raises(OptionError, match="different regressors"):
+        hausman_test(fixed, fewer)
+    other = panel.assign(x1=lambda p: 2.0 * p["x1"])
+    with pytest.raises(OptionError, match="different regressors"):
+        hausman_test(fixed, sde.fit(FORMULA, other, w, model="sar", fixed="none", random=True))
+
+
+def test_regressors_that_do_not_vary_over_time_are_the_random_fit_s_alone(example):
+    panel, w = example(25, 6, "row")
+    panel = panel.assign(size=lambda p: p["x2"].groupby(level=0).transform("first"))
+    fixed = sde.fit(FORMULA, panel, w, model="sar", fixed="individual")
+    random = sde.fit(FORMULA + " + size", panel, w, model="sar", fixed="none", random=True)
+    assert hausman_test(fixed, random).df == 2

@@ -160,3 +160,17 @@ def test_named_errors(example):
     panel, w = example(12, 4, "row")
     with pytest.raises(OptionError, match="random"):
         normality_test(sde.fit(FORMULA, panel, w, model="sar", random=True))
+
+
+@pytest.mark.parametrize("offset", [1e6, 1e10])
+def test_an_offset_drops_no_regressor(offset):
+    """A year or an identifier varies little beside its level: it still counts, as it does in the fit."""
+    rng = np.random.default_rng(5)
+    x, z = rng.uniform(size=(2, 300))
+    frame = pd.DataFrame({"y": x + z + (0.2 + x) * rng.normal(size=300), "x": x, "z": z})
+    plain, moved = (
+        heteroskedasticity_test(sde.fit("y ~ x + z", frame.assign(x=frame["x"] + c), model="ols"))
+        for c in (0.0, offset)
+    )
+    assert moved.df == plain.df == 2
+    assert moved.statistic == pytest.approx(plain.statistic, rel=1e-4)

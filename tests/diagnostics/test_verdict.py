@@ -170,3 +170,13 @@ def test_what_was_not_tested_is_not_called_insignificant():
     verdict = recommend(lm_lag=NO, lm_error=NO, f_slx=YES)
     assert verdict.model == "slx"
     assert verdict.reasons[2] == "A spatial lag of the response beside them could not be tested."
+
+
+@pytest.mark.parametrize(("panel", "advice"), [(True, "cov='cluster'."), (False, "cov='robust'.")])
+def test_advice_on_errors_is_a_fit_that_exists(panel, advice):
+    """Linear models take White's errors as they are; the method of moments is refused for them."""
+    tests = make(lm_lag=0.9, lm_error=0.9, f_slx=0.9)
+    tests["Koenker"] = HypothesisTest("Koenker", 9.0, df=1, df_resid=None, p_value=0.001, null="", reference="")
+    found = decide(tests, alpha=0.05, fixed="none", panel=panel)
+    assert found.model == "ols"
+    assert next(reason for reason in found.reasons if "Koenker" in reason).endswith(advice)

@@ -8,9 +8,10 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 from scipy.io import mmwrite
 
-from spatial_de.errors import FileError, OptionError, WeightsError
+from spatial_de.errors import CapacityError, FileError, OptionError, WeightsError
 from spatial_de.weights import SpatialWeights, from_graph, read
 
 RAW = np.array([[0, 0.1, 1 / 3, 0], [2, 0, 0, 0], [0.7, 1e-12, 0, 0], [0, 0, 0, 0]])
@@ -118,3 +119,11 @@ def test_r_reads_what_is_written_and_writes_what_is_read(tmp_path):
     assert done.stdout.strip().endswith("2 1 1"), done.stderr
     back = read(tmp_path / "back.csv", focal="from", neighbor="to", weight="weights")
     pd.testing.assert_frame_equal(back.to_dense().loc[w.ids, w.ids], w.to_dense())
+
+
+def test_a_matrix_that_no_disk_should_hold_is_refused(tmp_path):
+    n = 20_001
+    ring = sparse.csr_array((np.ones(n), (np.arange(n), (np.arange(n) + 1) % n)), shape=(n, n))
+    with pytest.raises(CapacityError, match=r"0\.[0-9] GB.*\.mtx"):
+        SpatialWeights(ring, range(n)).write(tmp_path / "w.txt")
+    assert not list(tmp_path.iterdir())
