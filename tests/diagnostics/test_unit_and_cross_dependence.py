@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import spatial_de as sde
 from spatial_de.diagnostics import baltagi_song_koh_tests, pesaran_cd, randomised_w_test
@@ -149,3 +150,42 @@ def test_randomised_w_statistic_and_labels(example):
     assert randomised_w_test(fit, seed=1).p_value == pytest.approx(found.p_value, abs=0.08)
     with pytest.raises(OptionError, match="draws"):
         randomised_w_test(fit, draws=5)
+
+
+def test_p_values_of_variances_are_one_sided_and_of_both_a_mixture(example, quietly):
+    """The p-values of splm are zero on its data: here they are compared with the distributions that they come from."""
+    panel, w = example(30, 4, "row", seed=1)
+    frame = panel.to_frame().reset_index()
+    frame["y"] = np.random.default_rng(2).normal(size=len(frame))
+    found = quietly(baltagi_song_koh_tests, "y ~ x1", sde.Panel(frame, unit="unit", time="year"), w)
+    for name in ("BSK LM1", "BSK LM mu | lambda"):
+        assert found.loc[name, "p_value"] == pytest.approx(stats.norm.sf(found.loc[name, "statistic"]), rel=1e-10)
+    for name in ("BSK LM2", "BSK LM lambda | mu"):
+        two_sided = 2 * stats.norm.sf(abs(found.loc[name, "statistic"]))
+        assert found.loc[name, "p_value"] == pytest.approx(two_sided, rel=1e-10)
+    joint = found.loc["BSK joint"]
+    mixture = (stats.chi2.sf(joint["statistic"], 1) + stats.chi2.sf(joint["statistic"], 2)) / 2
+    assert joint["p_value"] == pytest.approx(mixture, rel=1e-10)
+    assert 0.01 < joint["p_value"] < 1.0
+
+
+def test_the_mixture_is_the_law_of_the_joint_statistic():
+    """Two standard normals of which one counts only where it is positive: 100,000 draws, error .07 points."""
+    first, second = np.random.default_rng(0).normal(size=(2, 100_000))
+    statistic = np.maximum(first, 0.0) ** 2 + second**2
+    share = np.mean((stats.chi2.sf(statistic, 1) + stats.chi2.sf(statistic, 2)) / 2 < 0.05)
+    assert share == pytest.approx(0.05, abs=0.003)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_randomised_w_counts_draws_as_far_out_and_the_sample(example, seed):
+    panel, w = example(12, 6, "row")
+    fit = sde.fit(FORMULA, panel, w, model="ols")
+    r, W, rng = np.corrcoef(fit.estimate.e.T), w.to_dense().to_numpy(), np.random.default_rng(seed)
+    drawn = []
+    for _ in range(99):
+        order = rng.permutation(12)
+        drawn.append(np.sum(W * r[np.ix_(order, order)]) / W.sum())
+    real, centre = np.sum(W * r) / W.sum(), np.mean(drawn)
+    beyond = np.sum(np.abs(np.array(drawn) - centre) >= abs(real - centre))
+    assert randomised_w_test(fit, draws=99, seed=seed).p_value == pytest.approx((1 + beyond) / 100)

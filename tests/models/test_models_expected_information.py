@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 import spatial_de as sde
 from spatial_de.models import MODELS
+from spatial_de.models.information import traced, traced_pair
 
 SPATIAL = ("sar", "sem", "sac", "sdm", "sdem", "gns")
 
@@ -62,3 +64,15 @@ def compare(fit, brute):
     expected = np.linalg.inv(mean_information(brute, fit.params.to_numpy()))
     size = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))
     np.testing.assert_allclose(fit.cov / size, expected / size, atol=1e-7)
+
+
+@pytest.mark.parametrize("centred", [False, True])
+def test_traces_of_two_different_weights(centred):
+    """``tr(QP + QP')`` of Q and P, or of JQ and JP: sparse sums against dense products."""
+    rng = np.random.default_rng(3)
+    Q, P = (rng.normal(size=(9, 9)) * (rng.uniform(size=(9, 9)) < 0.4) for _ in range(2))
+    J = np.eye(9) - (1 / 9 if centred else 0.0)
+    one, other = J @ Q, J @ P
+    found = [sparse.csr_array(matrix) for matrix in (Q, P)]
+    assert traced_pair(*found, centred=centred) == pytest.approx(np.trace(one @ other + one @ other.T), rel=1e-12)
+    assert traced(found[0], centred=centred) == pytest.approx(np.trace(one), rel=1e-12)
