@@ -30,10 +30,8 @@ def render_text(result: SpecificationTests) -> str:
 
 def render_html(result: SpecificationTests) -> str:
     """The table, then verdict, reasons and what was not tested."""
-    table = result.table.assign(distribution=[test.distribution for test in result.tests])
-    shown = table[["statistic", "distribution", "p_value", "null", "reference"]]
     parts = [
-        str(shown.to_html(float_format=lambda x: f"{x:.4f}")),
+        str(result.readable.to_html(float_format=lambda x: f"{x:.4f}")),
         f"<p><strong>{escape(result.verdict)}</strong></p>",
         _html_list(result.reasons),
     ]

@@ -65,6 +65,12 @@ class SpecificationTests:
         """Index test; columns statistic, df, df_resid (of F tests, else NaN), p_value, null, reference."""
         return as_table(self.tests)
 
+    @cached_property
+    def readable(self) -> pd.DataFrame:
+        """Index test; columns statistic, distribution (what it is compared with), p_value, null, reference."""
+        table = self.table.assign(distribution=[test.distribution for test in self.tests])
+        return table[["statistic", "distribution", "p_value", "null", "reference"]]
+
     def to_frame(self) -> pd.DataFrame:
         """The table with the name of the test as a column."""
         return self.table.reset_index()

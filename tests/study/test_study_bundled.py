@@ -259,3 +259,12 @@ def test_intervals_at_odds_with_their_p_values_are_explained(robustness, text):
     assert (
         text.count("Not told from zero although the interval leaves it out (inverse distance, 14 % of the draws)") == 2
     )
+
+
+def test_the_table_of_tests_names_distributions(folder):
+    """A deviate beside a bare degree of freedom would be read as chi-squared."""
+    table = pd.read_csv(folder / "tables" / "specification_tests.csv").set_index("test")
+    assert table.loc["Moran of residuals", "distribution"] == "N(0, 1)"
+    assert table.loc["Randomised W", "distribution"] == "999 random W"
+    assert table.loc["LM lag", "distribution"] == "chi-squared(1)"
+    assert table.loc["F SLX -> OLS", "distribution"].startswith("F(")

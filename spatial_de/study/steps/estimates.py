@@ -18,8 +18,7 @@ FOREST_TITLE = "Effects with 95 % intervals, in standard deviations of what fixe
 HEADS = {
     "test": "Test",
     "statistic": "Statistic",
-    "df": "df",
-    "df_resid": "Residual df",
+    "distribution": "Distribution",
     "p_value": "p",
     "null": "Null hypothesis",
     "reference": "Reference",
@@ -47,7 +46,7 @@ def tests(job: Job) -> Section:
         items.append(
             Text(f"The study uses {model.model.upper()} all the same, as its configuration says; see the other models.")
         )
-    table = found.table.drop(columns="reference")
+    table = found.readable.drop(columns="reference")
     items.append(Table("specification_tests", "Specification tests", table, labels=HEADS))
     items += [Bullets(found.not_tested)] if found.not_tested else []
     return Section(tuple(items))
